@@ -1,0 +1,538 @@
+"""The words of OTD as values. Standard library only.
+
+Every value is frozen and keyword-only; collections are tuples; times are aware and UTC. What may be private (subjects,
+bodies, attendees, dial strings with passcodes) is kept out of `repr`, so that it cannot slip into a log by accident.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from otd.errors import OtdError
+
+MeetingKind = Literal["single", "occurrence", "exception", "series"]
+Sensitivity = Literal["normal", "personal", "private", "confidential"]
+ShowAs = Literal["free", "tentative", "busy", "oof", "elsewhere", "unknown"]
+Response = Literal["none", "organizer", "tentative", "accepted", "declined", "unanswered"]
+Protocol = Literal["sip", "h323"]
+
+
+def _aware(*times: datetime | None) -> None:
+    for time in times:
+        if time is not None and time.utcoffset() != timedelta(0):
+            raise ValueError(f"times must be aware and UTC: {time!r}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """A span of time, start included, end not."""
+
+    start: datetime
+    end: datetime
+
+    def __post_init__(self) -> None:
+        _aware(self.start, self.end)
+        if self.end <= self.start:
+            raise ValueError("a window ends after it starts")
+
+    def overlaps(self, start: datetime, end: datetime) -> bool:
+        """Whether any part of [start, end) lies in this window (an empty span counts as its start)."""
+        return start < self.end and (end > self.start or start == end == self.start)
+
+
+# --- what is configured -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """A place people meet in, with one mailbox."""
+
+    name: str
+    calendar: str  # the name of its Calendar
+    mailbox: str  # an SMTP address; for calendars of kind `files` the name of the room's folder
+    label: str = ""
+    timezone: str = "UTC"  # IANA name; all-day meetings are dates in it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """The video system that shows one or more Rooms (a divisible room shows the union)."""
+
+    name: str
+    kind: str  # cisco | memory (polycom later)
+    address: str  # host or host:port
+    pool: str
+    rooms: tuple[str, ...]
+    credential: str = ""  # the name of a secret of the relay's
+    label: str = ""
+    trust: str = "pin"  # "pin" (first use) | "sha256:HEX" (a fingerprint) | "ca" (system CAs) | "ca:NAME" (a CA file)
+    interface: str = "auto"  # cisco: auto | bookingsputxml | put
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """How bookings are shown; one for the installation."""
+
+    ahead: timedelta = timedelta(days=7)
+    start_buffer: timedelta = timedelta(minutes=5)  # Join appears this long before the start
+    end_buffer: timedelta = timedelta(0)
+    title: Literal["subject", "organizer"] = "subject"
+    keep_prefix: bool = False  # FW:, RE: and their translations at the head of a title
+    private_title: str = "Private meeting"
+    private_dial: bool = True  # a private meeting keeps its Join
+    without_video: bool = True  # meetings without a dial string are listed, without Join
+    tentative: bool = True
+    free: bool = False
+    all_day: bool = True
+    allowed_domains: tuple[str, ...] = ()  # added to the partners' domains and own_domains
+    own_domains: tuple[str, ...] = ()
+
+
+# --- what a calendar says -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """A name and an address, either of which may be empty."""
+
+    name: str = field(default="", repr=False)
+    address: str = field(default="", repr=False)
+
+
+NOBODY = Person()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meeting:
+    """One occurrence in a mailbox, as the calendar states it (`kind` "series": the master, only when read from a file).
+
+    `id` is the source's own, unique in the mailbox. `uid` is the iCalendar uid of the series, the same for every
+    occurrence and on every calendar system. `properties` are (name, value) pairs in the source's order, under these
+    names whatever the source calls them: the MAPI names of the hidden properties (SkypeTeamsMeetingUrl,
+    OnlineMeetingConfLink, ...), `onlineMeeting.joinUrl`, `onlineMeeting.provider`, and iCalendar's CONFERENCE, URL,
+    X-GOOGLE-CONFERENCE and the like.
+    """
+
+    id: str
+    uid: str
+    start: datetime
+    end: datetime
+    change_key: str = ""
+    kind: MeetingKind = "single"
+    original_start: datetime | None = None  # of this occurrence in its series; None for a single meeting
+    subject: str = field(default="", repr=False)
+    body: str = field(default="", repr=False)
+    body_type: Literal["html", "text"] = "text"
+    location: str = field(default="", repr=False)
+    locations: tuple[str, ...] = field(default=(), repr=False)  # further ones, and their uris
+    properties: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    organizer: Person = NOBODY
+    is_organizer: bool = False  # the room itself is the organiser
+    attendees: tuple[Person, ...] = field(default=(), repr=False)
+    all_day: bool = False  # start and end are midnights in the room's zone, stated in UTC
+    cancelled: bool = False
+    sensitivity: Sensitivity = "normal"
+    show_as: ShowAs = "busy"
+    response: Response = "accepted"
+
+    def __post_init__(self) -> None:
+        _aware(self.start, self.end, self.original_start)
+        if self.end < self.start:
+            raise ValueError("a meeting does not end before it starts")
+
+    def prop(self, name: str) -> str:
+        """The first value of a property, "" when there is none; names are compared without case."""
+        wanted = name.casefold()
+        return next((value for key, value in self.properties if key.casefold() == wanted), "")
+
+    @property
+    def private(self) -> bool:
+        """Whether its title may not be shown."""
+        return self.sensitivity in ("private", "confidential")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Complete:
+    """The calendar gave the whole window, and there are meetings in it. `problems` are what it could not use besides."""
+
+    room: str
+    window: Window
+    taken_at: datetime
+    meetings: tuple[Meeting, ...]
+    problems: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _aware(self.taken_at)
+        if not self.meetings:
+            raise ValueError("a reading without meetings is Empty, not Complete")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Empty:
+    """The calendar said, completely and without truncation, that there are no meetings in the window."""
+
+    room: str
+    window: Window
+    taken_at: datetime
+    problems: tuple[str, ...] = ()
+
+    @property
+    def meetings(self) -> tuple[Meeting, ...]:
+        return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """The window could not be read, or not wholly: nothing is known, so nothing may change on a screen."""
+
+    room: str
+    taken_at: datetime
+    error: OtdError
+
+
+Reading = Complete | Empty | Failed
+
+
+# --- what an invitation says about joining ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What a JoinInfo was read from: where, and through which link wrappers it had to be unwrapped.
+
+    `source` is one of: property:NAME, more_info_url, address_block, body_link, body_text, location, conference.
+    """
+
+    source: str
+    detail: str = ""  # e.g. the host of a more-info address, never a passcode
+    wrappers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JoinInfo:
+    """What an invitation says about joining. `ids` are (name, value) pairs sorted by name: strings, leading zeros kept.
+
+    Names of ids: meeting_id, passcode, thread_id, tenant_id, organizer_id, vtc_id, tenant_key, domain, ivr, prefix,
+    conference_id, user, site, number, pin, alias, address. `sip` and `h323` are ready-made addresses that the
+    invitation itself states, if any. `reason` says why this JoinInfo alone cannot be dialled (a code of
+    otd.invites.reasons), "" when it holds what is needed.
+    """
+
+    platform: str
+    partner: str = ""  # whose video interop: poly, webex, pexip-service, pexip-infinity, bluejeans
+    ids: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    join_url: str = field(default="", repr=False)
+    sip: str = field(default="", repr=False)
+    h323: str = field(default="", repr=False)
+    evidence: tuple[Evidence, ...] = ()
+    alternatives: tuple[Alternative, ...] = ()
+    reason: str = ""
+
+    def id(self, name: str) -> str:
+        """One of the ids, "" when the invitation does not state it."""
+        return next((value for key, value in self.ids if key == name), "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alternative:
+    """A JoinInfo that lost, and why."""
+
+    join: JoinInfo
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoJoin:
+    """An invitation in which nothing says how to join; `reason` is a code of otd.invites.reasons."""
+
+    reason: str
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DialString:
+    """What an endpoint dials."""
+
+    protocol: Protocol
+    uri: str = field(repr=False)  # bare: user@host, an alias, or host##id; never with "sip:" before it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialled:
+    """What a DialPlan made of a JoinInfo: a dial string and the rule that gave it, or none and why not.
+
+    `allowed` is False when the dial string leaves the domains that may be dialled; then `reason` is
+    "domain_not_allowed" and `dial` is still there to be looked at, but no booking may carry it.
+    """
+
+    dial: DialString | None
+    rule: str = ""
+    reason: str = ""
+    allowed: bool = True
+
+
+# --- what an endpoint should hold ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Booking:
+    """A meeting made ready for an endpoint. `reason` says why there is no dial string, "" when there is one."""
+
+    id: str  # stable: from room, uid of the series and original start; at most 128 ASCII characters
+    room: str
+    title: str = field(repr=False)
+    start: datetime
+    end: datetime
+    start_buffer: timedelta = timedelta(minutes=5)
+    end_buffer: timedelta = timedelta(0)
+    private: bool = False
+    organizer: str = field(default="", repr=False)
+    dial: DialString | None = None
+    platform: str = ""
+    rule: str = ""
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        _aware(self.start, self.end)
+        if self.end <= self.start:
+            raise ValueError("a booking ends after it starts")
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether its end and its end buffer have passed."""
+        return self.end + self.end_buffer <= now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookingList:
+    """Every booking that an endpoint should hold in its window: by start, then end, then id; no id twice."""
+
+    endpoint: str
+    window: Window
+    bookings: tuple[Booking, ...] = ()
+
+    def current(self, now: datetime) -> BookingList:
+        """The same list without what is over."""
+        return replace(self, bookings=tuple(b for b in self.bookings if not b.is_over(now)))
+
+
+# --- delivery -----------------------------------------------------------------------------------------------------
+
+Verb = Literal["put", "read", "forget"]
+Outcome = Literal[
+    "confirmed",  # the list was read back and is the delivered one
+    "differs",  # it was read back and differs (see `differences`)
+    "unreachable",  # no answer, or none that can be read; retryable
+    "busy",  # the endpoint asked to wait; retryable
+    "denied",  # password or role refused; a person
+    "untrusted",  # the certificate is not the pinned one; a person
+    "unsupported",  # this endpoint cannot take bookings; a person
+    "stale",  # the relay has seen a higher revision (see `highest`)
+    "expired",  # act_by had passed before the work began or ended
+    "not_for_me",  # this relay cannot open it, or does not know the credential
+    "forgotten",  # the copy was dropped, as asked
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """The order to make one endpoint show one BookingList (verb put), to look (read), or to let go of it (forget)."""
+
+    verb: Verb
+    endpoint: Endpoint
+    revision: int
+    sequence: int  # grows with every delivery to this endpoint
+    sent_at: datetime  # the database's clock
+    act_by: datetime  # no write begins or goes on after it
+    valid_until: datetime  # how long the list may be held and served without the centre
+    bookings: tuple[Booking, ...] = ()
+    clear: bool = False  # forget: remove our own bookings from the endpoint first
+
+    def __post_init__(self) -> None:
+        _aware(self.sent_at, self.act_by, self.valid_until)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """A booking that is not as delivered: its id and the names of the fields that differ, never their values.
+
+    `fields` is ("missing",) for one that is not there, ("foreign",) for one that we did not put there.
+    """
+
+    id: str
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What a relay found after a delivery or a read-back."""
+
+    endpoint: str
+    pool: str
+    relay: str
+    verb: Verb
+    revision: int
+    sequence: int
+    counter: int  # of the relay's receipts for this sequence: 0, 1, ...
+    outcome: Outcome
+    at: datetime
+    seen_digest: str = ""
+    differences: tuple[Difference, ...] = ()
+    highest: int = 0  # stale: the highest revision that the relay has seen
+    detail: str = ""  # one line for the administrator
+    mend: str = ""
+    retry_after: timedelta | None = None
+
+    def __post_init__(self) -> None:
+        _aware(self.at)
+
+    @property
+    def order(self) -> tuple[int, int, int]:
+        """Receipts are applied by compare-and-set on this growing."""
+        return (self.revision, self.sequence, self.counter)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hello:
+    """A relay says that it is there. It says so at start, and every few seconds."""
+
+    relay: str
+    pool: str
+    version: str
+    started_at: datetime
+    at: datetime
+    leaving: bool = False  # a clean stop
+    clock_offset: timedelta = timedelta(0)
+
+
+# --- work ---------------------------------------------------------------------------------------------------------
+
+WorkKind = Literal["refresh", "deliver"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """A row that was claimed: what is due, under whose lease. `name` is the room (refresh) or endpoint (deliver)."""
+
+    kind: WorkKind
+    name: str
+    lane: str
+    token: int
+    attempt: int  # failures in a row so far
+    due: datetime
+    lease_until: datetime
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}:{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """What became of a piece of Work: when it is due again and why.
+
+    `error` "" means success and sets attempts to 0. `parked` means that a person is needed. `pause_lane` is what the
+    other side asked for (Retry-After), and holds for everything in the lane.
+    """
+
+    after: timedelta
+    error: str = ""
+    code: str = ""
+    mend: str = ""
+    parked: bool = False
+    pause_lane: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desired:
+    """The list that an endpoint should hold, and its revision."""
+
+    revision: int
+    digest: str
+    list: BookingList
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """The last delivery that went out for an endpoint; relay "" means: to whichever of the pool took it."""
+
+    verb: Verb
+    revision: int
+    sequence: int
+    at: datetime
+    relay: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointState:
+    """All that the centre knows of one endpoint."""
+
+    endpoint: Endpoint
+    desired: Desired | None = None  # None until every room of it has been read once
+    confirmed_revision: int = 0
+    confirmed_at: datetime | None = None
+    sent: Sent | None = None
+    receipt: Receipt | None = None  # the last applied
+    failures: int = 0  # answers in a row that were not a confirmation
+    same_difference: int = 0  # times in a row that it differed in the same way
+    failing_since: datetime | None = None
+    unreachable_from: tuple[str, ...] = ()  # relays that could not reach it since it was last confirmed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoomState:
+    """All that the centre knows of one room's calendar."""
+
+    room: Room
+    read_at: datetime | None = None  # the last complete or empty reading
+    meetings: int = 0
+    problems: tuple[str, ...] = ()
+    failing_since: datetime | None = None
+    error: str = ""
+    code: str = ""
+    mend: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkState:
+    """A work row as `otd status` shows it."""
+
+    kind: WorkKind
+    name: str
+    lane: str
+    due: datetime
+    attempt: int
+    parked: bool
+    leased: bool
+    error: str = ""
+    code: str = ""
+    mend: str = ""
+    failing_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneState:
+    """What a calendar's, a pool's or the house's work shares."""
+
+    name: str
+    cap: int
+    paused_until: datetime | None = None
+    why: str = ""
+    leased: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelayState:
+    """A relay as the centre last heard of it."""
+
+    name: str
+    pool: str
+    version: str = ""
+    last_seen: datetime | None = None
+    leaving: bool = False
+    clock_offset: timedelta = timedelta(0)
+
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -1,0 +1,293 @@
+"""The seams: what the use cases ask of the world. Small Protocols; the docstrings are the promises.
+
+Everything that talks to the outside takes `within`, the time the whole call may take, and holds it against an answer
+that drips byte by byte; what it reads is capped in size; redirects are not followed. It raises otd.errors only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from otd.model import (
+    Booking,
+    BookingList,
+    Delivery,
+    Desired,
+    Endpoint,
+    EndpointState,
+    Hello,
+    LaneState,
+    Reading,
+    Receipt,
+    RelayState,
+    Room,
+    RoomState,
+    Settled,
+    Verb,
+    Window,
+    Work,
+    WorkKind,
+    WorkState,
+)
+
+
+class Clock(Protocol):
+    """What time it is."""
+
+    def now(self) -> datetime:
+        """Aware, UTC."""
+        ...
+
+
+class Calendar(Protocol):
+    """A configured connection to a calendar system."""
+
+    @property
+    def name(self) -> str: ...
+
+    def read(self, room: Room, window: Window, *, within: timedelta) -> Reading:
+        """Everything in the room's mailbox that overlaps the window, recurrences expanded, in any order.
+
+        Complete or Empty only when the calendar gave all of it; in every other case Failed with the error. Never
+        raises an OtdError. Cancelled and declined meetings are in it, marked as such; series masters and drafts are
+        not. Safe to call from several threads for different rooms.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give connections back. The calendar is not used afterwards."""
+        ...
+
+
+class Seen(Protocol):
+    """One booking in the form in which a driver can compare it: hashable, sortable, nothing private in its repr."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def fields(self) -> tuple[tuple[str, str], ...]:
+        """(field, value) pairs that this endpoint can give back, in a fixed order."""
+        ...
+
+    @property
+    def end(self) -> datetime: ...
+
+
+class EndpointDriver(Protocol):
+    """How a relay speaks to one kind of endpoint. One call at a time per endpoint; the relay sees to that."""
+
+    def put(self, endpoint: Endpoint, bookings: tuple[Booking, ...], *, within: timedelta) -> None:
+        """Replace the endpoint's whole list. An empty tuple clears it.
+
+        Returns when the endpoint said that it took the list, which proves nothing: `read` does.
+        """
+        ...
+
+    def read(self, endpoint: Endpoint, *, within: timedelta) -> tuple[Seen, ...]:
+        """What the endpoint holds now, past bookings too, whoever put them there."""
+        ...
+
+    def seen(self, endpoint: Endpoint, bookings: tuple[Booking, ...]) -> tuple[Seen, ...]:
+        """What `read` should give back after `put` of these bookings. Pure."""
+        ...
+
+    def close(self) -> None:
+        """Give connections and sessions back."""
+        ...
+
+
+class Secrets(Protocol):
+    """Secrets by name."""
+
+    def get(self, name: str) -> str:
+        """The secret. Raises BadSetting, which names the secret and the places that were looked in, never values."""
+        ...
+
+
+class Pins(Protocol):
+    """The certificates that endpoints showed when they were first used; kept across restarts."""
+
+    def get(self, endpoint: str) -> str:
+        """ "sha256:HEX" of the pinned certificate (DER), "" when there is none yet."""
+        ...
+
+    def pin(self, endpoint: str, fingerprint: str) -> str:
+        """Pin it unless another one is pinned already; returns the one that holds."""
+        ...
+
+
+class Bus(Protocol):
+    """The centre's side of the way to the relays and back. Messages may be lost, doubled and reordered."""
+
+    def send(self, delivery: Delivery, *, relay: str = "") -> None:
+        """To whichever relay of the endpoint's pool takes it, or to that one relay.
+
+        Raises Unreachable when there is certainly nobody to take it. A delivery not taken before `act_by` is dropped.
+        """
+        ...
+
+    def listen(self, receipt: Callable[[Receipt], None], hello: Callable[[Hello], None]) -> None:
+        """Call these with what relays send, one at a time, in a thread of the bus, until `close`."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class RelayBus(Protocol):
+    """A relay's side of it."""
+
+    def listen(self, handle: Callable[[Delivery], None]) -> None:
+        """Take deliveries from the pool's queue and the relay's own; several at a time, in threads of the bus.
+
+        A delivery is acknowledged when `handle` returns; when the relay dies before, it goes back to its queue.
+        """
+        ...
+
+    def receipt(self, receipt: Receipt) -> None: ...
+
+    def hello(self, hello: Hello) -> None: ...
+
+    def close(self) -> None:
+        """Take nothing new; hand back what is not done."""
+        ...
+
+
+class Store(Protocol):
+    """The truth: work, rooms, desired lists, receipts. Every method is one transaction; safe from several threads.
+
+    Times are the database's clock. Lists are encrypted at rest.
+    """
+
+    def now(self) -> datetime: ...
+
+    def adopt(
+        self,
+        rooms: Iterable[Room],
+        endpoints: Iterable[Endpoint],
+        lanes: Mapping[str, int],
+        settings_digest: str,
+    ) -> None:
+        """Make the rows match the settings; `lanes` are caps by lane name (calendars, pools and `house`).
+
+        A new room gets `refresh` work due now in its calendar's lane, a new endpoint `deliver` work in its pool's.
+        Rooms and endpoints that are gone lose theirs (endpoint rows stay, marked removed, so that a `forget` can be
+        sent). When `settings_digest` (rules, policy, rooms, endpoints, secrets' names) differs from the last one,
+        everything is made due and parked rows are un-parked.
+        """
+        ...
+
+    # work ---------------------------------------------------------------------------------------------------------
+
+    def hint(self, kind: WorkKind, name: str, *, delay: timedelta = timedelta(0)) -> None:
+        """Make it due now (or `delay` from now) if it is not due sooner; if it is running, it runs again after."""
+        ...
+
+    def claim(self, owner: str, *, limit: int, lease: timedelta, kinds: tuple[WorkKind, ...] = ()) -> tuple[Work, ...]:
+        """Due rows, the longest overdue first, now leased to `owner` under a new token.
+
+        From a lane at most its cap minus what is leased there, and nothing while it is paused. A lease that ran out
+        counts as free.
+        """
+        ...
+
+    def begin(self, work: Work) -> bool:
+        """Whether this claim still holds (same token); a claim that was taken over must be dropped."""
+        ...
+
+    def finish(self, work: Work, settled: Settled) -> None:
+        """Give the lease back, if this claim still holds. A hint that came meanwhile makes the row due at once
+        (a `refresh` whose hints came while it ran: five seconds later). Parked rows stay until `unpark` or a day has
+        passed."""
+        ...
+
+    def next_due(self) -> datetime | None:
+        """When the next row can be claimed; None when there is none."""
+        ...
+
+    def release(self, owner_prefix: str) -> int:
+        """Give back the leases of owners whose name begins so: they are known to be dead. How many there were."""
+        ...
+
+    def unpark(self, kind: WorkKind, name: str) -> None:
+        """Due now, attempts from zero."""
+        ...
+
+    def pause(self, lane: str, until: datetime, why: str) -> None:
+        """Nothing is claimed from the lane until then; an earlier end than the present one is ignored."""
+        ...
+
+    # rooms and lists ----------------------------------------------------------------------------------------------
+
+    def save_reading(self, reading: Reading) -> None:
+        """Remember when the room was read and how many meetings there were, or since when it fails and why."""
+        ...
+
+    def part(self, endpoint: str, room: str) -> tuple[Booking, ...] | None:
+        """The bookings last computed for this room on this endpoint; None when it was never read."""
+        ...
+
+    def put_part(self, endpoint: str, room: str, bookings: tuple[Booking, ...]) -> None: ...
+
+    def put_desired(self, wanted: BookingList, digest: str) -> int:
+        """Store the list under a new revision (max of last + 1 and the database's milliseconds) and make the
+        endpoint's `deliver` due at once; returns the revision. The caller decides that it differs."""
+        ...
+
+    def desired(self, endpoint: str) -> Desired | None: ...
+
+    def renumber(self, endpoint: str, above: int) -> int:
+        """Give the desired list a revision greater than `above`, as after a restored backup."""
+        ...
+
+    # delivery -----------------------------------------------------------------------------------------------------
+
+    def endpoint(self, name: str) -> EndpointState:
+        """Raises Missing for a name that is not configured."""
+        ...
+
+    def sending(self, endpoint: str, verb: Verb, revision: int, relay: str) -> int:
+        """Note that a delivery goes out now; returns its sequence number."""
+        ...
+
+    def apply(self, receipt: Receipt) -> bool:
+        """Compare-and-set on (revision, sequence, counter) greater than the last applied; makes `deliver` due.
+
+        False when it is older than what is known, or for an unknown endpoint. A confirmation of the desired revision
+        sets confirmed_revision and confirmed_at and clears failures; any other answer counts as a failure.
+        """
+        ...
+
+    def heard(self, hello: Hello) -> bool:
+        """Remember the relay; True when it was not alive before (new, back, or last seen over 20 s ago)."""
+        ...
+
+    # looking ------------------------------------------------------------------------------------------------------
+
+    def rooms(self) -> tuple[RoomState, ...]: ...
+
+    def endpoints(self) -> tuple[EndpointState, ...]: ...
+
+    def relays(self) -> tuple[RelayState, ...]: ...
+
+    def work(self) -> tuple[WorkState, ...]: ...
+
+    def lanes(self) -> tuple[LaneState, ...]: ...
+
+    def close(self) -> None: ...
+
+
+class Executor(Protocol):
+    """Runs due work until told to stop."""
+
+    def start(self) -> None: ...
+
+    def wake(self) -> None:
+        """Something became due: look now."""
+        ...
+
+    def stop(self, *, within: timedelta) -> None:
+        """Claim nothing more, let what runs end, give back what did not."""
+        ...
