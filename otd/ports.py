@@ -212,7 +212,8 @@ class Store(Protocol):
         ...
 
     def unpark(self, kind: WorkKind, name: str) -> None:
-        """Due now, attempts from zero."""
+        """Due now, attempts from zero; for `deliver` the endpoint's failures, too: it is tried as if for the first
+        time. The same happens to everything when `adopt` sees changed settings."""
         ...
 
     def pause(self, lane: str, until: datetime, why: str) -> None:
@@ -233,7 +234,8 @@ class Store(Protocol):
 
     def put_desired(self, wanted: BookingList, digest: str) -> int:
         """Store the list under a new revision (max of last + 1 and the database's milliseconds) and make the
-        endpoint's `deliver` due at once; returns the revision. The caller decides that it differs."""
+        endpoint's `deliver` due at once; returns the revision. The caller decides that it differs. What is known of
+        failures stays: a new list does not make a refused password right."""
         ...
 
     def desired(self, endpoint: str) -> Desired | None: ...

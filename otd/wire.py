@@ -8,8 +8,9 @@ of another major version, or one that does not hold what it must, is Garbled.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
@@ -19,7 +20,6 @@ from otd.model import Delivery, Hello, Receipt
 
 VERSION = 1
 LIMIT = 4 * 1024 * 1024  # bytes of one document
-T = TypeVar("T")
 Document = Delivery | Receipt | Hello
 _TYPES: dict[str, type[Delivery] | type[Receipt] | type[Hello]] = {
     "delivery": Delivery,
@@ -30,8 +30,9 @@ _NAMES = {kind: name for name, kind in _TYPES.items()}
 
 
 @cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
+def _adapter(kind: Hashable) -> TypeAdapter[Any]:
+    typed: Any = kind
+    return TypeAdapter(typed)
 
 
 def dump(value: Any, kind: Any = None) -> bytes:
@@ -39,13 +40,12 @@ def dump(value: Any, kind: Any = None) -> bytes:
     return _adapter(kind or type(value)).dump_json(value)
 
 
-def load(kind: type[T] | Any, data: bytes, where: str = "document") -> T:
+def load(kind: Any, data: bytes, where: str = "document") -> Any:
     """The value back. Raises Garbled with the field that is wrong, never with its value."""
     try:
-        found: T = _adapter(kind).validate_json(data)
+        return _adapter(kind).validate_json(data)
     except ValidationError as error:
         raise Garbled(where, _first(error)) from None
-    return found
 
 
 def write(document: Document) -> bytes:

@@ -1,0 +1,194 @@
+"""What to do next for an endpoint: a pure decision on what is known of it.
+
+The same function is asked after a new list, after a receipt, after a time-out and after a restart; it looks at the
+state, never at what happened. So nothing has to be remembered between two calls but the rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+from otd.model import Delivery, Desired, EndpointState, Outcome, Receipt, RelayState, Sent, Verb
+from otd.ports import Seen
+
+ELSEWHERE: frozenset[Outcome] = frozenset({"unreachable", "not_for_me"})  # another relay may do better
+PERMANENT: frozenset[Outcome] = frozenset({"denied", "untrusted", "unsupported"})
+ALIVE = timedelta(seconds=15)  # a relay that said nothing for this long is taken to be gone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """The spans that delivery goes by."""
+
+    answer: timedelta = timedelta(seconds=15)  # an unanswered delivery is sent again after this
+    act: timedelta = timedelta(seconds=60)  # how long a relay may begin or go on with a write
+    valid: timedelta = timedelta(hours=12)  # how long a list may be held without the centre
+    verify: timedelta = timedelta(minutes=5)  # a confirmed list is read back this often
+    reassert: timedelta = timedelta(hours=1)  # a list that keeps differing is put again this often
+    parked: timedelta = timedelta(days=1)
+    backoff: timedelta = timedelta(seconds=5)
+    backoff_most: timedelta = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Send:
+    """Send the desired list (put) or an order to look (read); to the pool, or to one relay's own queue."""
+
+    verb: Verb
+    relay: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """Nothing to do until then. `error` says what is wrong, if anything is."""
+
+    after: timedelta
+    error: str = ""
+    code: str = ""
+    mend: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Park:
+    """A person is needed; looked at again after a while."""
+
+    after: timedelta
+    error: str
+    code: str
+    mend: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renumber:
+    """A relay has seen a higher revision than ours: give the list a revision above it and send it."""
+
+    above: int
+
+
+Step = Send | Wait | Park | Renumber
+
+
+def backoff(failures: int, timing: Timing) -> timedelta:
+    """Doubles with each failure in a row, up to a limit. Jitter is added where the waiting is done."""
+    doublings = min(max(failures - 1, 0), 16)
+    return min(timing.backoff * (1 << doublings), timing.backoff_most)
+
+
+def step(state: EndpointState, relays: Sequence[RelayState], now: datetime, timing: Timing) -> Step:
+    """What to do next for this endpoint. `relays` are those of its pool."""
+    desired, sent, receipt = state.desired, state.sent, state.receipt
+    if desired is None:
+        return Wait(after=timing.verify, error="its rooms have not been read yet", code="not_read")
+    alive = tuple(r.name for r in relays if is_alive(r, now))
+    if not alive:
+        return Wait(
+            after=timing.backoff,
+            error="no relay of its pool is alive",
+            code="no_relay",
+            mend=f"start a relay of pool {state.endpoint.pool}",
+        )
+    if sent is not None and (receipt is None or receipt.sequence < sent.sequence):
+        return _unanswered(state, desired, sent, alive, now, timing)
+    if receipt is None:
+        return Send(verb="put")
+    if receipt.outcome in PERMANENT:
+        return _permanent(state, receipt, now, timing)
+    if receipt.revision < desired.revision:
+        return Send(verb="put", relay=_reaching(state, alive, desired.revision))
+    if receipt.outcome == "confirmed":
+        return _confirmed(receipt, alive, now, timing)
+    if receipt.outcome == "stale" and receipt.highest > desired.revision:
+        return Renumber(above=receipt.highest)
+    return _failed(state, receipt, alive, now, timing)
+
+
+def is_alive(relay: RelayState, now: datetime) -> bool:
+    """Whether it was heard of lately and did not say goodbye."""
+    return relay.last_seen is not None and not relay.leaving and now - relay.last_seen < ALIVE
+
+
+def _unanswered(
+    state: EndpointState, desired: Desired, sent: Sent, alive: tuple[str, ...], now: datetime, timing: Timing
+) -> Step:
+    """Wait for the answer, unless there is a newer list, or whoever took it is gone or silent for too long."""
+    if sent.revision < desired.revision:
+        return Send(verb="put", relay=_reaching(state, alive, desired.revision))
+    overdue = sent.at + timing.answer
+    taker_is_gone = bool(sent.relay) and sent.relay not in alive
+    if now < overdue and not taker_is_gone:
+        return Wait(after=overdue - now)
+    others = tuple(name for name in alive if name != sent.relay) or alive
+    return Send(verb=sent.verb, relay=_rotate(others, sent.sequence))
+
+
+def _confirmed(receipt: Receipt, alive: tuple[str, ...], now: datetime, timing: Timing) -> Step:
+    """Look again after a while, through another relay than the one that confirmed."""
+    due = receipt.at + timing.verify
+    if now < due:
+        return Wait(after=due - now)
+    others = tuple(name for name in alive if name != receipt.relay) or alive
+    return Send(verb="read", relay=_rotate(others, receipt.sequence))
+
+
+def _failed(state: EndpointState, receipt: Receipt, alive: tuple[str, ...], now: datetime, timing: Timing) -> Step:
+    """It did not work: at once by a relay that has not tried, else after a while by any."""
+    fresh = tuple(name for name in alive if name not in state.unreachable_from)
+    if receipt.outcome in ELSEWHERE and fresh:
+        return Send(verb="put", relay=_rotate(fresh, receipt.sequence))
+    due = receipt.at + max(_pause(state, receipt, timing), receipt.retry_after or timedelta(0))
+    if now < due:
+        return Wait(after=due - now, error=receipt.detail or receipt.outcome, code=receipt.outcome, mend=receipt.mend)
+    return Send(verb="put", relay=_rotate(alive, receipt.sequence))
+
+
+def _pause(state: EndpointState, receipt: Receipt, timing: Timing) -> timedelta:
+    if receipt.outcome == "differs":
+        if state.same_difference >= 3:  # putting it again does not help; now and then it may
+            return timing.reassert
+        if receipt.verb == "read":  # it had drifted: put it right at once
+            return timedelta(0)
+    return backoff(state.failures, timing)
+
+
+def _permanent(state: EndpointState, receipt: Receipt, now: datetime, timing: Timing) -> Step:
+    """A person is needed; tried again once a day, but for a refused password, which only a new one can mend: real
+    endpoints lock accounts. Failures are set to zero when a setting or secret changed, or a person asked."""
+    again = receipt.at + timing.parked
+    if state.failures == 0 or (receipt.outcome != "denied" and now >= again):
+        return Send(verb="put")
+    after = again - now if again > now else timing.parked
+    return Park(after=after, error=receipt.detail or receipt.outcome, code=receipt.outcome, mend=receipt.mend)
+
+
+def _reaching(state: EndpointState, alive: tuple[str, ...], turn: int) -> str:
+    """The pool's queue, unless some of its relays are known not to reach this endpoint."""
+    reaching = tuple(name for name in alive if name not in state.unreachable_from)
+    return "" if len(reaching) in (0, len(alive)) else _rotate(reaching, turn)
+
+
+def _rotate(names: tuple[str, ...], turn: int) -> str:
+    return names[turn % len(names)]
+
+
+def delivery(state: EndpointState, verb: Verb, sequence: int, now: datetime, timing: Timing) -> Delivery:
+    """The order itself. For `read` the list goes along, so that the relay can compare."""
+    desired = state.desired
+    return Delivery(
+        verb=verb,
+        endpoint=state.endpoint,
+        revision=desired.revision if desired else 0,
+        sequence=sequence,
+        sent_at=now,
+        act_by=now + timing.act,
+        valid_until=now + timing.valid,
+        bookings=desired.list.bookings if desired else (),
+    )
+
+
+def seen_digest(seen: Sequence[Seen], now: datetime) -> str:
+    """A digest over what a driver can read back, whatever the order; what is over is left out."""
+    rows = sorted((s.id, s.fields) for s in seen if s.end > now)
+    return sha256(repr(rows).encode()).hexdigest()
