@@ -1,0 +1,32 @@
+"""What several commands share: the options --config and --json, and the form of examples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def examples(*lines: str) -> str:
+    """The epilog of a command's help; every command shows at least one example."""
+    return "\b\n" + ("Examples:" if len(lines) > 1 else "Example:") + "".join(f"\n  {line}" for line in lines)
+
+
+def with_config(function: Function) -> Function:
+    """`--config PATH` as the parameter `config`; without it OTD_CONFIG, else otd.toml here."""
+    return click.option(
+        "--config",
+        metavar="PATH",
+        envvar="OTD_CONFIG",
+        default="otd.toml",
+        show_default=True,
+        help="The settings file (also: the environment variable OTD_CONFIG).",
+    )(function)
+
+
+def with_json(function: Function) -> Function:
+    """`--json` as the parameter `as_json`."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")(function)

@@ -1,0 +1,106 @@
+"""What commands print: lines, tables, JSON and progress. rich is imported only where something is drawn.
+
+Colour and drawing only on a terminal that wants them (NO_COLOR, TERM=dumb); a pipe or a file gets plain text of a
+fixed form. What comes from outside loses its control characters, so that it cannot move a cursor or hide a line.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TextIO
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def is_drawn(stream: TextIO | None = None) -> bool:
+    """Whether colour and drawing are wanted on this stream (standard output unless named)."""
+    stream = stream or sys.stdout
+    return stream.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+
+
+def plain(text: str) -> str:
+    """The text on one line, without control and direction characters."""
+    return "".join(
+        " " if ch in "\r\n\t\v\f\x85\u2028\u2029" else "" if unicodedata.category(ch) in ("Cc", "Cf", "Cs") else ch
+        for ch in text
+    )
+
+
+def print_json(value: Any) -> None:
+    """One JSON document, indented, with its characters as they are where the terminal can show them."""
+    encoding = (getattr(sys.stdout, "encoding", None) or "ascii").lower()
+    click.echo(json.dumps(value, indent=2, ensure_ascii=not encoding.startswith("utf")))
+
+
+def print_table(heads: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "") -> None:
+    """A table: drawn on a terminal, in columns parted by two spaces elsewhere. Cells may be of any type."""
+    cells = [[plain(str(cell)) for cell in row] for row in rows]
+    if is_drawn():
+        _draw_table(heads, cells, title)
+        return
+    if title:
+        click.echo(title)
+    widths = [max(map(width, column)) for column in zip(heads, *cells, strict=True)]
+    for row in [list(heads), *cells]:
+        click.echo("  ".join(cell + " " * (w - width(cell)) for cell, w in zip(row, widths, strict=True)).rstrip())
+
+
+def width(text: str) -> int:
+    """How many columns of a terminal the text takes: wide East Asian characters two, combining ones none."""
+    return sum(0 if unicodedata.combining(ch) else 2 if unicodedata.east_asian_width(ch) in "WF" else 1 for ch in text)
+
+
+def console() -> Console:
+    """A rich console on standard output."""
+    from rich.console import Console
+
+    return Console(soft_wrap=True, highlight=False, emoji=False, markup=False)
+
+
+def _draw_table(heads: Sequence[str], cells: list[list[str]], title: str) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*heads, box=SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False)
+    for row in cells:
+        table.add_row(*(Text(cell, overflow="fold") for cell in row))
+    Console(highlight=False, emoji=False).print(table)
+
+
+@contextmanager
+def progress(what: str) -> Iterator[None]:
+    """Show on standard error that `what` is under way, when it takes longer than a second and a person looks."""
+    if not is_drawn(sys.stderr):
+        yield
+        return
+    from threading import Event, Thread
+
+    from rich.console import Console
+    from rich.live import Live
+    from rich.spinner import Spinner
+
+    done = Event()
+
+    def show() -> None:
+        if done.wait(1):
+            return
+        with Live(Spinner("dots", plain(what)), console=Console(stderr=True), transient=True, refresh_per_second=8):
+            done.wait()
+
+    thread = Thread(target=show, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
