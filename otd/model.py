@@ -212,12 +212,24 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JoinInfo:
-    """What an invitation says about joining. `ids` are (name, value) pairs sorted by name: strings, leading zeros kept.
-
-    Names of ids: meeting_id, passcode, thread_id, tenant_id, organizer_id, vtc_id, tenant_key, domain, ivr, prefix,
-    conference_id, user, site, number, pin, alias, address. `sip` and `h323` are ready-made addresses that the
-    invitation itself states, if any. `reason` says why this JoinInfo alone cannot be dialled (a code of
+    """What an invitation says about joining. `ids` are (name, value) pairs sorted by name: strings, leading zeros kept,
+    separators removed, otherwise as written. `sip` and `h323` are ready-made addresses that the invitation itself
+    states (bare, without "sip:"), if any. `reason` says why this JoinInfo alone cannot be dialled (a code of
     otd.invites.reasons), "" when it holds what is needed.
+
+    Names of ids, by platform; each is there only when the invitation states it:
+    - teams: thread_id, tenant_id, organizer_id; meeting_id and passcode (the native ones, for gateways that join by
+      id). With interop: tenant_key, vtc_id, domain (where both are dialled), address (the tenant key address: the
+      partner's IVR); pexip-infinity also prefix, ivr and ip.
+    - skype: conference_id (the focus id, like A1B2C3D4), user and domain (of the organiser's SIP address), number
+      (the phone conference id, digits). With interop instead: tenant_key, vtc_id, domain, address.
+    - zoom: meeting_id, passcode (numeric: what a video system can send), domain (zoomcrc.com or as stated), ip.
+    - webex: number and site (like acme.webex.com), or user and site (a personal room); passcode (numeric), ip.
+    - meet: meeting_id (abc-defg-hij), pin (13 digits), domain (the site's gateway).
+    - goto, bluejeans, lifesize, starleaf, chime: meeting_id; passcode, domain or ip where stated.
+    - cms: meeting_id, site (the web host), domain (its SIP domain, stated or configured). pexip: alias, domain.
+    - sip: address (what `sip` or `h323` holds).
+    - ringcentral, jitsi, whereby, slack, gotowebinar: meeting_id (links only).
     """
 
     platform: str
