@@ -1,0 +1,1 @@
+"""Drivers: how a relay speaks to each kind of endpoint."""

@@ -1,0 +1,310 @@
+"""What Cisco endpoints are sent and what they answer, as pure functions: bookings -> XML or JSON, answers -> bookings.
+
+Two grammars are written. `bookingsputxml` (TC7 to RoomOS): the tree that Bookings List prints, with EndTime, times in
+UTC and buffers in seconds. `Bookings Put` (from CE 9.14, JSON in a multiline body; xAPI schema 11.14): Duration in
+minutes, one Number per booking. Both replace the whole list. Read back is a third form, richer and less exact.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from lxml import etree
+
+from otd.errors import Busy, Denied, Garbled, Missing, OtdError, Unreachable, Unsupported
+from otd.model import Booking
+
+TITLE_LENGTH = 128
+_BUSY = timedelta(seconds=10)  # endpoints send no Retry-After
+_ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_CONTROL_BYTES = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_VERSION = re.compile(r"^(?:RoomOS\s*)?(?P<line>tc|ce)?\s*(?P<major>\d+)\.(?P<minor>\d+)", re.I)
+_PLATFORMS = {"teams": "MicrosoftTeams", "zoom": "Zoom", "webex": "Webex", "meet": "GoogleMeet"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CiscoSeen:
+    """A booking as this kind of endpoint gives it back: protocol, call rate and organiser may be dropped or changed on
+    the way, so only id, times, title and the first number are compared."""
+
+    id: str
+    end: datetime
+    fields: tuple[tuple[str, str], ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Software:
+    """The software line: TC and CE are one family, RoomOS calls itself ce10 and up."""
+
+    major: int
+    minor: int
+    text: str = ""
+
+    @property
+    def puts_json(self) -> bool:
+        """Whether `Bookings Put` is to be tried first: RoomOS 10 and later."""
+        return self.major >= 10
+
+
+def software(text: str) -> Software:
+    """From `tc7.3.9...`, `ce9.15.0...`, `RoomOS 11.14.2...`. Raises Unsupported for anything else."""
+    found = _VERSION.match(text.strip())
+    if not found:
+        raise Unsupported("endpoint", "its software version is not one of TC, CE or RoomOS")
+    return Software(major=int(found["major"]), minor=int(found["minor"]), text=_printable(text.strip())[:64])
+
+
+# --- writing ------------------------------------------------------------------------------------------------------
+
+
+def bookings_xml(bookings: Iterable[Booking]) -> bytes:
+    """The body of POST /bookingsputxml. No bookings: the empty list, which clears."""
+    root = etree.Element("Bookings", item="1", status="OK")
+    for number, booking in enumerate(bookings, start=1):
+        _booking_node(root, number, booking)
+    return etree.tostring(root, xml_declaration=True, encoding="UTF-8")
+
+
+def _booking_node(root: etree._Element, number: int, booking: Booking) -> None:
+    node = etree.SubElement(root, "Booking", item=str(number))
+    first, _, last = _clean(booking.organizer).partition(" ")
+    _leaf(node, "Id", booking.id)
+    _leaf(node, "Title", title(booking))
+    _leaf(node, "Agenda", "")
+    _leaf(node, "Privacy", "Private" if booking.private else "Public")
+    _leaves(node, "Organizer", ("FirstName", first), ("LastName", last), ("Email", ""))
+    _leaves(
+        node,
+        "Time",
+        ("StartTime", _utc(booking.start)),
+        ("StartTimeBuffer", _seconds(booking.start_buffer)),
+        ("EndTime", _utc(_end(booking))),
+        ("EndTimeBuffer", _seconds(booking.end_buffer)),
+    )
+    _leaf(node, "MaximumMeetingExtension", "0")
+    _leaf(node, "BookingStatus", "OK")
+    _leaf(node, "BookingStatusMessage", "")
+    _leaves(node, "Webex", ("Enabled", "False"), ("MeetingNumber", ""), ("Password", ""))
+    _leaf(node, "Encryption", "BestEffort")
+    _leaf(node, "Role", "Master")
+    _leaf(node, "Recording", "Disabled")
+    info = etree.SubElement(node, "DialInfo", item="1")
+    if booking.dial is not None:
+        calls = etree.SubElement(info, "Calls", item="1")
+        _leaves(
+            calls,
+            "Call",
+            ("Number", booking.dial.uri),
+            ("Protocol", booking.dial.protocol.upper()),
+            ("CallRate", "6000"),
+            ("CallType", "Video"),
+        )
+    _leaf(info, "ConnectMode", "OBTP" if booking.dial else "Manual")
+
+
+def bookings_json(bookings: Iterable[Booking], software: Software) -> str:
+    """The multiline body of `xCommand Bookings Put`."""
+    return json.dumps({"Bookings": [_booking_json(b, software) for b in bookings]}, ensure_ascii=False)
+
+
+def _booking_json(booking: Booking, software: Software) -> dict[str, object]:
+    nothing = "None" if software.major >= 26 else "SIP"  # Protocol None came with RoomOS 26
+    return {
+        "Id": booking.id,
+        "Title": title(booking),
+        "Agenda": "",
+        "Privacy": "Private" if booking.private else "Public",
+        "Number": booking.dial.uri if booking.dial else "",
+        "Protocol": booking.dial.protocol.upper() if booking.dial else nothing,
+        "MeetingPlatform": _PLATFORMS.get(booking.platform, "Other"),
+        "Time": {
+            "StartTime": _utc(booking.start),
+            "Duration": _minutes(booking),
+            "StartTimeBuffer": int(booking.start_buffer.total_seconds()),
+            "EndTimeBuffer": int(booking.end_buffer.total_seconds()),
+        },
+        "Organizer": {"Name": _clean(booking.organizer) or "-", "Email": "", "Id": ""},
+    }
+
+
+def put_command(body: str) -> bytes:
+    """`xCommand Bookings Put` for /putxml; the JSON goes escaped into <body>."""
+    return _command("Bookings", "Put", body=body)
+
+
+def list_command() -> bytes:
+    """`xCommand Bookings List` without parameters: past, present and future."""
+    return _command("Bookings", "List")
+
+
+def _command(*path: str, body: str = "") -> bytes:
+    root = node = etree.Element("Command")
+    for word in path:
+        node = etree.SubElement(node, word)
+    node.set("command", "True")
+    if body:
+        etree.SubElement(node, "body").text = _clean(body)
+    return etree.tostring(root, xml_declaration=True, encoding="UTF-8")
+
+
+def title(booking: Booking) -> str:
+    """What is sent as the title: at most 128 characters that XML can carry; an endpoint trims it, so do we."""
+    return _clean(booking.title)[:TITLE_LENGTH].strip()
+
+
+# --- reading ------------------------------------------------------------------------------------------------------
+
+
+def parse(body: bytes, where: str) -> etree._Element:
+    """The root of an XML answer, control bytes that some endpoints let through taken out first. Raises Garbled; an HTML
+    page is the sign-in page, so Denied."""
+    head = body[:512].lstrip().lower()
+    if head.startswith((b"<!doctype html", b"<html")):
+        raise Denied(where, "it answered with its sign-in page", "check the endpoint's user name and password")
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
+    try:
+        return etree.fromstring(_CONTROL_BYTES.sub(b"", body), parser)
+    except etree.XMLSyntaxError:
+        raise Garbled(where, "the answer is not whole XML") from None
+
+
+def software_of(body: bytes, where: str) -> Software:
+    """From the answer to GET /getxml?location=/Status/SystemUnit/Software/Version."""
+    root = parse(body, where)
+    text = next((node.text or "" for node in root.iter("{*}Version")), "") or root.get("version", "")
+    try:
+        return software(text)
+    except Unsupported as error:
+        raise Unsupported(where, error.why) from None
+
+
+def result(body: bytes, name: str, where: str) -> etree._Element:
+    """The result element of a command. /putxml answers 200 to errors, too; they are raised here.
+
+    Raises Missing when the endpoint does not know the command (also an empty <Command/>), Denied when the user may not
+    run it, Unsupported when it refused what it was given, Garbled for anything else.
+    """
+    root = parse(body, where)
+    if _local(root) == "ActionError":
+        raise Missing(where, "it does not know this command")
+    for node in (root, *root.iter("{*}" + name, "{*}Result")):
+        if _local(node) in (name, "Result") or (name == "BookingsListResult" and _local(node) == "Bookings"):
+            if node.get("status", "OK") == "OK":
+                return node
+            raise _refusal(node, where)
+    for node in root:  # CE8 and TC print the list under <Bookings>
+        if _local(node) == "Bookings" and name == "BookingsListResult":
+            return node
+        if node.get("status") not in (None, "OK"):
+            raise _refusal(node, where)
+    if _local(root) == "Command" and len(root) == 0:
+        raise Missing(where, "it does not know this command or its arguments")
+    raise Garbled(where, "the answer holds no result of the command")
+
+
+def _refusal(node: etree._Element, where: str) -> OtdError:
+    reason = " ".join(_text(node, tag) for tag in ("Reason", "Error", "Level")).strip().lower()
+    if "unknown command" in reason or "no action" in reason or "address expression" in reason:
+        return Missing(where, "it does not know this command")
+    if "permission" in reason or "not authorized" in reason or "access denied" in reason:
+        return Denied(where, "its user may not do this", "give the endpoint's user the role Admin")
+    if "not available" in reason or "microsoft teams" in reason:
+        return Unsupported(
+            where, "it takes no bookings in its present mode", "Microsoft Teams Rooms mode reads its own calendar"
+        )
+    return Unsupported(where, f"it refused the list ({node.get('status', 'Error')})")
+
+
+def seen_in(body: bytes, where: str) -> tuple[CiscoSeen, ...]:
+    """The bookings in the answer to `Bookings List`."""
+    node = result(body, "BookingsListResult", where)
+    return tuple(_seen_node(child, where) for child in node if _local(child) == "Booking")
+
+
+def _seen_node(node: etree._Element, where: str) -> CiscoSeen:
+    start, end = _time(_text(node, "StartTime"), where), _time(_text(node, "EndTime"), where)
+    return _seen(_text(node, "Id"), start, end, _text(node, "Title"), _text(node, "Number"))
+
+
+def seen(booking: Booking) -> CiscoSeen:
+    """What should come back for a booking."""
+    return _seen(booking.id, booking.start, _end(booking), title(booking), booking.dial.uri if booking.dial else "")
+
+
+def _minutes(booking: Booking) -> int:
+    """`Bookings Put` takes a length in whole minutes; both interfaces are given the same, so that either reads back."""
+    return max(1, int((booking.end - booking.start) / timedelta(minutes=1)))
+
+
+def _end(booking: Booking) -> datetime:
+    return booking.start + timedelta(minutes=_minutes(booking))
+
+
+def _seen(id: str, start: datetime, end: datetime, title: str, number: str) -> CiscoSeen:
+    number = re.sub(r"^sips?:", "", number.strip(), flags=re.I).casefold()
+    fields = (("start", _utc(start)), ("end", _utc(end)), ("title", " ".join(title.split())), ("number", number))
+    return CiscoSeen(id=id, end=end, fields=fields)
+
+
+def status_error(status: int, where: str) -> OtdError | None:
+    """What an HTTP status says; None for one whose body is to be read."""
+    if status in (200, 204):
+        return None
+    if status == 401:
+        return Denied(where, "it refused the user name or password", "set the right secret, then `otd endpoints retry`")
+    if status == 403:
+        return Denied(where, "its user may not do this", "give the endpoint's user the role Admin")
+    if status in (301, 302, 303, 307, 308):
+        return Denied(where, "it redirects to its sign-in page", "check the endpoint's address, user and password")
+    if status == 404:
+        return Missing(where, "it does not have this interface")
+    if status == 503:
+        return Busy(where, "it is busy: too many requests or sessions", _BUSY)
+    return Unreachable(where, f"it answered HTTP {status}")
+
+
+def _time(text: str, where: str) -> datetime:
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise Garbled(where, "a booking without proper times") from None
+    return (time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)).replace(microsecond=0)
+
+
+def _utc(time: datetime) -> str:
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _seconds(span: timedelta) -> str:
+    return str(int(span.total_seconds()))
+
+
+def _clean(text: str) -> str:
+    return _ILLEGAL.sub("", text)
+
+
+def _printable(text: str) -> str:
+    return "".join(c for c in text if c.isprintable())
+
+
+def _leaf(parent: etree._Element, tag: str, text: str) -> None:
+    etree.SubElement(parent, tag, item="1").text = _clean(text)
+
+
+def _leaves(parent: etree._Element, tag: str, *children: tuple[str, str]) -> None:
+    node = etree.SubElement(parent, tag, item="1")
+    for name, text in children:
+        _leaf(node, name, text)
+
+
+def _local(node: etree._Element) -> str:
+    return etree.QName(node).localname if isinstance(node.tag, str) else ""
+
+
+def _text(node: etree._Element, tag: str) -> str:
+    found = next(node.iter("{*}" + tag), None)
+    return (found.text or "").strip() if found is not None else ""

@@ -1,0 +1,66 @@
+"""What a relay must not forget when it is restarted: the highest revision it has seen of each endpoint, and the
+certificates that it has pinned. One SQLite file; it holds no list and no secret."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from pathlib import Path
+
+from otd.errors import BadSetting
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS revisions (endpoint TEXT PRIMARY KEY, highest INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS pins (endpoint TEXT PRIMARY KEY, fingerprint TEXT NOT NULL) WITHOUT ROWID;
+"""
+
+
+class Memory:
+    """Revisions and pins (the Pins port). Safe from several threads; several processes may share the file."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        """`path` None keeps it in memory only, for tests. Raises BadSetting when the file cannot be used."""
+        try:
+            self._base = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None, timeout=10)
+            self._base.execute("PRAGMA journal_mode=WAL")
+            self._base.executescript(_TABLES)
+        except sqlite3.Error as error:
+            raise BadSetting(str(path), f"the relay's memory cannot be opened: {error}", "check the folder") from error
+        self._lock = threading.Lock()
+
+    def highest(self, endpoint: str) -> int:
+        """The highest revision seen, 0 when there was none."""
+        with self._lock:
+            row = self._base.execute("SELECT highest FROM revisions WHERE endpoint = ?", (endpoint,)).fetchone()
+        return int(row[0]) if row else 0
+
+    def saw(self, endpoint: str, revision: int) -> int:
+        """Remember it if it is higher; returns the highest, which is another one when a newer list came meanwhile."""
+        with self._lock:
+            row = self._base.execute(
+                "INSERT INTO revisions VALUES (?, ?) ON CONFLICT (endpoint)"
+                " DO UPDATE SET highest = max(highest, excluded.highest) RETURNING highest",
+                (endpoint, revision),
+            ).fetchone()
+        return int(row[0])
+
+    def forget(self, endpoint: str) -> None:
+        """Drop all that is known of an endpoint."""
+        with self._lock:
+            self._base.execute("DELETE FROM revisions WHERE endpoint = ?", (endpoint,))
+            self._base.execute("DELETE FROM pins WHERE endpoint = ?", (endpoint,))
+
+    def get(self, endpoint: str) -> str:
+        with self._lock:
+            row = self._base.execute("SELECT fingerprint FROM pins WHERE endpoint = ?", (endpoint,)).fetchone()
+        return str(row[0]) if row else ""
+
+    def pin(self, endpoint: str, fingerprint: str) -> str:
+        with self._lock:
+            self._base.execute("INSERT INTO pins VALUES (?, ?) ON CONFLICT DO NOTHING", (endpoint, fingerprint))
+            row = self._base.execute("SELECT fingerprint FROM pins WHERE endpoint = ?", (endpoint,)).fetchone()
+        return str(row[0])
+
+    def close(self) -> None:
+        with self._lock:
+            self._base.close()

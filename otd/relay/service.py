@@ -1,0 +1,271 @@
+"""A relay at work: takes deliveries, puts and reads back, and says what it found.
+
+One delivery per endpoint at a time. A revision older than the highest one seen is refused; no write begins or goes on
+after `act_by`. The relay's own clock may be wrong: it learns its offset from the deliveries and judges by the centre's.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+import structlog
+
+import otd
+from otd.deliveries import seen_digest
+from otd.errors import BadSetting, Busy, Denied, OtdError, Permanent, Untrusted
+from otd.model import Booking, Delivery, Difference, Endpoint, Hello, Outcome, Receipt
+from otd.outbound import Deadline
+from otd.ports import Clock, EndpointDriver, RelayBus, Seen
+from otd.relay.memory import Memory
+
+HELLO_EVERY = timedelta(seconds=5)
+WITHIN = timedelta(seconds=45)  # for one delivery, its read-back included
+log = structlog.get_logger(__name__)
+
+
+class Relay:
+    """The relay as a running part: `start`, then `stop`."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        pool: str,
+        bus: RelayBus,
+        drivers: Mapping[str, EndpointDriver],
+        memory: Memory,
+        clock: Clock,
+        hello_every: timedelta = HELLO_EVERY,
+    ) -> None:
+        self.name, self.pool = name, pool
+        self._bus, self._drivers, self._memory, self._clock = bus, drivers, memory, clock
+        self._hello_every = hello_every
+        self._lanes = _Lanes()
+        self._offset = _Offset()
+        self._started_at = clock.now()
+        self._stopping = threading.Event()
+        self._greeter = threading.Thread(target=self._greet, name=f"otd-{name}-hello", daemon=True)
+
+    def start(self) -> None:
+        self._bus.listen(self.handle)
+        self._greeter.start()
+
+    def stop(self) -> None:
+        """End what was begun, say goodbye, take nothing new."""
+        self._stopping.set()
+        self._greeter.join()
+        self._bus.hello(self._hello(leaving=True))
+        self._bus.close()
+
+    def abandon(self) -> None:
+        """Stop without a word: the caller has cut the relay's side of the bus already."""
+        self._stopping.set()
+        self._greeter.join()
+
+    def handle(self, delivery: Delivery) -> None:
+        """Carry out one delivery and publish its receipt. Never raises for what the outside does."""
+        self._offset.learn(self._clock.now() - delivery.sent_at)
+        with self._lanes.of(delivery.endpoint.name):
+            receipt = self.carry_out(delivery)
+        log.info(
+            "delivery handled",
+            relay=self.name,
+            endpoint=receipt.endpoint,
+            verb=receipt.verb,
+            revision=receipt.revision,
+            outcome=receipt.outcome,
+        )
+        self._bus.receipt(receipt)
+
+    def carry_out(self, delivery: Delivery) -> Receipt:
+        """What came of it. The caller holds the endpoint's lane."""
+        name = delivery.endpoint.name
+        highest = self._memory.highest(name)
+        if delivery.revision < highest:
+            return self._receipt(delivery, "stale", highest=highest, detail="a newer list has been seen here")
+        if self._now() >= delivery.act_by:
+            return self._receipt(delivery, "expired", detail="it came too late to act on")
+        driver = self._drivers.get(delivery.endpoint.kind)
+        if driver is None:
+            return self._receipt(delivery, "unsupported", detail=f"no driver for kind {delivery.endpoint.kind}")
+        try:
+            return self._drive(driver, delivery)
+        except BadSetting as error:
+            return self._receipt(delivery, "not_for_me", detail=str(error), mend=error.mend)
+        except TimeoutError:
+            return self._receipt(delivery, "expired", detail="it could not be done in time")
+        except OtdError as error:
+            retry_after = error.retry_after if isinstance(error, Busy) else None
+            return self._receipt(delivery, _outcome(error), detail=error.why, mend=error.mend, retry_after=retry_after)
+
+    def _drive(self, driver: EndpointDriver, delivery: Delivery) -> Receipt:
+        endpoint, bookings = delivery.endpoint, delivery.bookings
+        deadline = Deadline.after(min(delivery.act_by - self._now(), WITHIN))
+        if delivery.verb == "forget":
+            return self._forget(driver, delivery, deadline)
+        if delivery.verb == "put":
+            self._memory.saw(endpoint.name, delivery.revision)
+            driver.put(endpoint, bookings, within=deadline.left())
+        return self._compare(delivery, driver.seen(endpoint, bookings), driver.read(endpoint, within=deadline.left()))
+
+    def _forget(self, driver: EndpointDriver, delivery: Delivery, deadline: Deadline) -> Receipt:
+        """Let go of it; with `clear` only if all that it shows is ours."""
+        endpoint = delivery.endpoint
+        detail = ""
+        if delivery.clear:
+            ours = _ids(delivery.bookings)
+            if all(seen.id in ours for seen in driver.read(endpoint, within=deadline.left())):
+                driver.put(endpoint, (), within=deadline.left())
+            else:
+                detail = "left as it is: another system has bookings there"
+        self._memory.forget(endpoint.name)
+        return self._receipt(delivery, "forgotten", detail=detail)
+
+    def _compare(self, delivery: Delivery, wanted: tuple[Seen, ...], found: tuple[Seen, ...]) -> Receipt:
+        now = self._now()
+        differences = compare(wanted, found, now)
+        return self._receipt(
+            delivery,
+            "differs" if differences else "confirmed",
+            seen_digest=seen_digest(found, now),
+            differences=differences,
+            detail=_in_words(differences),
+        )
+
+    def _receipt(
+        self,
+        delivery: Delivery,
+        outcome: Outcome,
+        *,
+        seen_digest: str = "",
+        differences: tuple[Difference, ...] = (),
+        highest: int = 0,
+        detail: str = "",
+        mend: str = "",
+        retry_after: timedelta | None = None,
+    ) -> Receipt:
+        endpoint: Endpoint = delivery.endpoint
+        return Receipt(
+            endpoint=endpoint.name,
+            pool=self.pool,
+            relay=self.name,
+            verb=delivery.verb,
+            revision=delivery.revision,
+            sequence=delivery.sequence,
+            counter=0,
+            outcome=outcome,
+            at=self._now(),
+            seen_digest=seen_digest,
+            differences=differences,
+            highest=highest,
+            detail=detail,
+            mend=mend,
+            retry_after=retry_after,
+        )
+
+    def _now(self) -> datetime:
+        """The centre's time, as well as this relay can tell."""
+        return self._clock.now() - self._offset.value
+
+    def _greet(self) -> None:
+        while True:
+            self._bus.hello(self._hello())
+            if self._stopping.wait(self._hello_every.total_seconds()):
+                return
+
+    def _hello(self, *, leaving: bool = False) -> Hello:
+        return Hello(
+            relay=self.name,
+            pool=self.pool,
+            version=otd.__version__,
+            started_at=self._started_at,
+            at=self._now(),
+            leaving=leaving,
+            clock_offset=self._offset.value,
+        )
+
+
+def compare(wanted: tuple[Seen, ...], found: tuple[Seen, ...], now: datetime) -> tuple[Difference, ...]:
+    """What differs between two lists, by id; bookings that are over do not count on either side. Pure."""
+    want = {seen.id: seen for seen in wanted if seen.end > now}
+    have = {seen.id: seen for seen in found if seen.end > now}
+    differences = []
+    for id in sorted(want.keys() | have.keys()):
+        if id not in have:
+            differences.append(Difference(id=id, fields=("missing",)))
+        elif id not in want:
+            differences.append(Difference(id=id, fields=("foreign",)))
+        elif want[id].fields != have[id].fields:
+            pairs = zip(want[id].fields, have[id].fields, strict=True)
+            differences.append(Difference(id=id, fields=tuple(a[0] for a, b in pairs if a != b)))
+    return tuple(differences)
+
+
+def _ids(bookings: tuple[Booking, ...]) -> frozenset[str]:
+    return frozenset(booking.id for booking in bookings)
+
+
+def _in_words(differences: tuple[Difference, ...]) -> str:
+    """ "2 missing, 1 foreign, 1 changed (title)"; ids and values are left out."""
+    if not differences:
+        return ""
+    missing = sum(d.fields == ("missing",) for d in differences)
+    foreign = sum(d.fields == ("foreign",) for d in differences)
+    changed = [d for d in differences if d.fields not in (("missing",), ("foreign",))]
+    fields = sorted({field for d in changed for field in d.fields})
+    parts = [f"{missing} missing"] * bool(missing) + [f"{foreign} foreign"] * bool(foreign)
+    return ", ".join(parts + [f"{len(changed)} changed ({', '.join(fields)})"] * bool(changed))
+
+
+def _outcome(error: OtdError) -> Outcome:
+    if isinstance(error, Busy):
+        return "busy"
+    if isinstance(error, Untrusted):
+        return "untrusted"
+    if isinstance(error, Denied):
+        return "denied"
+    return "unsupported" if isinstance(error, Permanent) else "unreachable"
+
+
+class _Lanes:
+    """One lock per endpoint, for as long as somebody wants it."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._locks: dict[str, tuple[threading.Lock, int]] = {}
+
+    @contextmanager
+    def of(self, endpoint: str) -> Iterator[None]:
+        with self._guard:
+            lock, users = self._locks.get(endpoint, (threading.Lock(), 0))
+            self._locks[endpoint] = (lock, users + 1)
+        try:
+            with lock:
+                yield
+        finally:
+            with self._guard:
+                lock, users = self._locks[endpoint]
+                if users == 1:
+                    del self._locks[endpoint]
+                else:
+                    self._locks[endpoint] = (lock, users - 1)
+
+
+class _Offset:
+    """How far this clock is ahead of the centre's. A delivery that took long to come makes it look further ahead, never
+    less far; so the smallest of the last readings is the nearest to the truth."""
+
+    def __init__(self) -> None:
+        self._readings: deque[timedelta] = deque(maxlen=20)
+
+    def learn(self, ahead: timedelta) -> None:
+        self._readings.append(ahead)
+
+    @property
+    def value(self) -> timedelta:
+        nearest = min(self._readings, default=timedelta(0))
+        return nearest if abs(nearest) > timedelta(seconds=2) else timedelta(0)
