@@ -95,7 +95,7 @@ def step(state: EndpointState, relays: Sequence[RelayState], now: datetime, timi
     if receipt is None:
         return Send(verb="put")
     if receipt.outcome in PERMANENT:
-        return _permanent(state, receipt, now, timing)
+        return _permanent(state, desired, receipt, now, timing)
     if receipt.revision < desired.revision:
         return Send(verb="put", relay=_reaching(state, alive, desired.revision))
     if receipt.outcome == "confirmed":
@@ -153,11 +153,13 @@ def _pause(state: EndpointState, receipt: Receipt, timing: Timing) -> timedelta:
     return backoff(state.failures, timing)
 
 
-def _permanent(state: EndpointState, receipt: Receipt, now: datetime, timing: Timing) -> Step:
+def _permanent(state: EndpointState, desired: Desired, receipt: Receipt, now: datetime, timing: Timing) -> Step:
     """A person is needed; tried again once a day, but for a refused password, which only a new one can mend: real
-    endpoints lock accounts. Failures are set to zero when a setting or secret changed, or a person asked."""
+    endpoints lock accounts. A list that was refused may be followed by one that is not. Failures are set to zero when
+    a setting or secret changed, or a person asked."""
     again = receipt.at + timing.parked
-    if state.failures == 0 or (receipt.outcome != "denied" and now >= again):
+    other_list = receipt.outcome == "unsupported" and receipt.revision < desired.revision
+    if state.failures == 0 or other_list or (receipt.outcome != "denied" and now >= again):
         return Send(verb="put")
     after = again - now if again > now else timing.parked
     return Park(after=after, error=receipt.detail or receipt.outcome, code=receipt.outcome, mend=receipt.mend)

@@ -8,8 +8,6 @@ of another major version, or one that does not hold what it must, is Garbled.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -27,12 +25,14 @@ _TYPES: dict[str, type[Delivery] | type[Receipt] | type[Hello]] = {
     "hello": Hello,
 }
 _NAMES = {kind: name for name, kind in _TYPES.items()}
+_ADAPTERS: dict[Any, TypeAdapter[Any]] = {}
 
 
-@cache
-def _adapter(kind: Hashable) -> TypeAdapter[Any]:
-    typed: Any = kind
-    return TypeAdapter(typed)
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    found = _ADAPTERS.get(kind)
+    if found is None:
+        found = _ADAPTERS[kind] = TypeAdapter(kind)
+    return found
 
 
 def dump(value: Any, kind: Any = None) -> bytes:

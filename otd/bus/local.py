@@ -1,8 +1,8 @@
 """The bus inside one process: queues for pools and relays, as the broker would have them.
 
 What crosses it is the same document that crosses a broker. A delivery stays with the bus until the relay that took it
-has handled it; when that relay goes, it returns to its queue. Messages older than their time to live are dropped:
-the centre sends what is still wanted again.
+has handled it; when that relay goes, it returns to its queue. A delivery that nobody took before its `act_by` is
+dropped: the centre sends what is still wanted again.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 
 import structlog
 
@@ -20,7 +19,6 @@ from otd import wire
 from otd.errors import OtdError, Unreachable
 from otd.model import Delivery, Hello, Receipt
 
-TIME_TO_LIVE = timedelta(seconds=120)
 log = structlog.get_logger(__name__)
 
 
@@ -62,7 +60,8 @@ class LocalBus:
             if self._closed or not takers:
                 raise Unreachable(f"relay {relay}" if relay else f"pool {pool}", "no relay takes deliveries")
             queue = f"relay.{relay}" if relay else f"pool.{pool}"
-            message = _Message(queue, document, time.monotonic() + TIME_TO_LIVE.total_seconds())
+            to_live = (delivery.act_by - delivery.sent_at).total_seconds()
+            message = _Message(queue, document, time.monotonic() + to_live)
             self._queues.setdefault(queue, deque()).append(message)
             self._changed.notify_all()
 

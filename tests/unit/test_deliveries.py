@@ -1,0 +1,146 @@
+"""What is done next for an endpoint follows from its state alone."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from otd.deliveries import Park, Renumber, Send, Step, Timing, Wait, backoff, delivery, step
+from otd.model import EndpointState, RelayState
+from tests.values import MINUTE, SECOND, T0, a_desired, a_receipt, a_relay, a_sent, a_state
+
+TIMING = Timing()
+BOTH = (a_relay("relay1"), a_relay("relay2"))
+
+
+def next_step(state: EndpointState, *relays: RelayState, after: timedelta = timedelta(0)) -> Step:
+    alive = relays or BOTH
+    now = T0 + after
+    return step(state, tuple(a_relay(r.name, last_seen=now) for r in alive), now, TIMING)
+
+
+def test_nothing_is_sent_before_every_room_was_read() -> None:
+    assert isinstance(next_step(a_state(desired=None)), Wait)
+
+
+def test_a_first_list_goes_to_the_pool() -> None:
+    assert next_step(a_state()) == Send(verb="put")
+
+
+def test_without_a_living_relay_the_endpoint_waits_and_says_why() -> None:
+    found = step(a_state(), (a_relay(last_seen=T0 - MINUTE), a_relay("relay2", leaving=True)), T0, TIMING)
+    assert isinstance(found, Wait)
+    assert found.code == "no_relay"
+    assert "hq" in found.mend
+
+
+def test_an_unanswered_delivery_is_waited_for_and_then_sent_through_another_relay() -> None:
+    state = a_state(sent=a_sent(relay="relay1"))
+    assert next_step(state, after=5 * SECOND) == Wait(after=10 * SECOND)
+    assert next_step(state, after=15 * SECOND) == Send(verb="put", relay="relay2")
+
+
+def test_a_delivery_to_a_relay_that_is_gone_is_sent_through_another_at_once() -> None:
+    assert next_step(a_state(sent=a_sent(relay="relay1")), a_relay("relay2")) == Send(verb="put", relay="relay2")
+
+
+def test_a_newer_list_does_not_wait_for_the_answer_to_the_older_one() -> None:
+    state = a_state(desired=a_desired(revision=11), sent=a_sent(revision=10))
+    assert next_step(state, after=SECOND) == Send(verb="put")
+
+
+def test_a_confirmed_list_is_looked_at_again_through_another_relay() -> None:
+    state = a_state(sent=a_sent(), receipt=a_receipt(relay="relay1"))
+    assert next_step(state, after=MINUTE) == Wait(after=4 * MINUTE)
+    assert next_step(state, after=5 * MINUTE) == Send(verb="read", relay="relay2")
+
+
+def test_an_endpoint_that_one_relay_cannot_reach_is_tried_at_once_through_the_other() -> None:
+    state = a_state(
+        sent=a_sent(),
+        receipt=a_receipt(outcome="unreachable", relay="relay1"),
+        failures=1,
+        unreachable_from=("relay1",),
+    )
+    assert next_step(state) == Send(verb="put", relay="relay2")
+
+
+def test_an_endpoint_that_no_relay_can_reach_is_tried_again_with_growing_pauses() -> None:
+    state = a_state(
+        sent=a_sent(),
+        receipt=a_receipt(outcome="unreachable", detail="refused"),
+        failures=3,
+        unreachable_from=("relay1", "relay2"),
+    )
+    found = next_step(state)
+    assert found == Wait(after=20 * SECOND, error="refused", code="unreachable")
+    assert isinstance(next_step(state, after=20 * SECOND), Send)
+
+
+def test_a_later_list_avoids_the_relay_that_could_not_reach_the_endpoint() -> None:
+    state = a_state(desired=a_desired(revision=11), sent=a_sent(), receipt=a_receipt(), unreachable_from=("relay1",))
+    assert next_step(state) == Send(verb="put", relay="relay2")
+
+
+def test_a_list_that_was_refused_may_be_followed_by_one_that_is_not() -> None:
+    refused = a_receipt(outcome="unsupported")
+    assert isinstance(next_step(a_state(sent=a_sent(), receipt=refused, failures=1)), Park)
+    newer = a_state(sent=a_sent(), receipt=refused, failures=1, desired=a_desired(revision=11))
+    assert next_step(newer) == Send(verb="put")
+
+
+@pytest.mark.parametrize("outcome", ["denied", "untrusted"])
+def test_what_needs_a_person_is_parked_even_when_the_list_changes(outcome: str) -> None:
+    refused = a_receipt(outcome=outcome, detail="it said no", mend="do this")
+    state = a_state(sent=a_sent(), receipt=refused, failures=1)
+    assert next_step(state) == Park(after=timedelta(days=1), error="it said no", code=outcome, mend="do this")
+    newer = a_state(sent=a_sent(), receipt=refused, failures=1, desired=a_desired(revision=11))
+    assert isinstance(next_step(newer), Park)
+
+
+def test_a_refused_password_is_not_even_tried_once_a_day() -> None:
+    state = a_state(sent=a_sent(), receipt=a_receipt(outcome="denied"), failures=1)
+    assert isinstance(next_step(state, after=timedelta(days=2)), Park)
+
+
+def test_after_a_person_asked_it_is_tried_again() -> None:
+    state = a_state(sent=a_sent(), receipt=a_receipt(outcome="denied"), failures=0)
+    assert next_step(state) == Send(verb="put")
+
+
+def test_a_list_that_drifted_is_put_right_at_once() -> None:
+    state = a_state(
+        sent=a_sent(verb="read"), receipt=a_receipt(verb="read", outcome="differs"), failures=1, same_difference=1
+    )
+    assert next_step(state) == Send(verb="put", relay="relay2")
+
+
+def test_a_list_that_keeps_differing_in_the_same_way_is_put_again_only_once_an_hour() -> None:
+    state = a_state(sent=a_sent(), receipt=a_receipt(outcome="differs"), failures=9, same_difference=3)
+    assert next_step(state) == Wait(after=timedelta(hours=1), error="differs", code="differs")
+
+
+def test_a_relay_that_has_seen_a_higher_revision_makes_the_list_be_numbered_anew() -> None:
+    state = a_state(sent=a_sent(), receipt=a_receipt(outcome="stale", highest=99), failures=1)
+    assert next_step(state) == Renumber(above=99)
+
+
+def test_a_busy_endpoint_is_left_alone_as_long_as_it_asked() -> None:
+    state = a_state(sent=a_sent(), receipt=a_receipt(outcome="busy", retry_after=MINUTE), failures=1)
+    found = next_step(state)
+    assert isinstance(found, Wait)
+    assert found.after == MINUTE
+
+
+@given(st.integers(1, 10_000))
+def test_pauses_grow_and_stay_bounded(failures: int) -> None:
+    assert TIMING.backoff <= backoff(failures, TIMING) <= backoff(failures + 1, TIMING) <= TIMING.backoff_most
+
+
+def test_a_delivery_carries_the_whole_list_and_its_fences() -> None:
+    made = delivery(a_state(), "put", 7, T0, TIMING)
+    assert (made.revision, made.sequence, made.act_by) == (10, 7, T0 + MINUTE)
+    assert made.bookings == a_desired().list.bookings
