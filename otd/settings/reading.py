@@ -1,0 +1,141 @@
+"""From the files and the environment to Settings, with every mistake on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from otd.calendars.access import EwsAccess, GraphAccess
+from otd.invites.site import Site
+from otd.model import Endpoint, Policy, Room
+from otd.settings.documents import Merged, read_files
+from otd.settings.mistakes import BadSettings, Mistake
+from otd.settings.references import check_references
+from otd.settings.tables import EwsTable, FilesTable, GraphTable
+from otd.settings.validation import Tables, validated
+from otd.settings.values import CalendarSettings, FilesAccess, Pool, RelaySettings, RunSettings, Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """The settings, None when something is wrong with them, and every mistake and warning, in the order of the file."""
+
+    settings: Settings | None
+    mistakes: tuple[Mistake, ...]
+
+
+def load(path: Path, environment: Mapping[str, str]) -> Settings:
+    """The settings in this file, the files beside it and the environment. Raises BadSettings with every mistake."""
+    found = read(path, environment)
+    if found.settings is None:
+        raise BadSettings(mistake for mistake in found.mistakes if not mistake.warning)
+    return found.settings
+
+
+def read(path: Path, environment: Mapping[str, str]) -> Found:
+    """The same as `load`, but mistakes and warnings are returned."""
+    path = path.absolute()
+    merged = read_files(path)
+    if merged.main is None:
+        return Found(settings=None, mistakes=tuple(merged.mistakes))
+    tables = validated(merged, environment)
+    check_references(merged, tables, path.parent)
+    mistakes = _in_order(merged)
+    wrong = tuple(mistake for mistake in mistakes if not mistake.warning)
+    if wrong:  # warnings of what nobody uses would only mislead when the user may be what is wrong
+        return Found(settings=None, mistakes=wrong)
+    return Found(settings=_settings(path, tables, mistakes), mistakes=mistakes)
+
+
+def _in_order(merged: Merged) -> tuple[Mistake, ...]:
+    """Each mistake once, file by file and line by line; those without a line come last."""
+
+    def place(mistake: Mistake) -> tuple[bool, str, int]:
+        file, line, number = mistake.where.rpartition(" line ")
+        main = merged.main is not None and file == merged.main.name
+        return (not line, "" if main else file, int(number) if line else 0)
+
+    return tuple(sorted(dict.fromkeys(merged.mistakes), key=place))
+
+
+def _settings(path: Path, tables: Tables, mistakes: tuple[Mistake, ...]) -> Settings:
+    folder = path.parent
+    cas = {name: folder / file for name, file in tables.cas.items()}
+    plan, run, secrets = tables.dialplan, tables.run, tables.secrets
+    site = asdict(tables.site)
+    site |= {key: tuple(sorted(site[key].items())) for key in ("partner_domains", "cms_hosts")}
+    domains: dict[str, Any] = {"own_domains": plan.own_domains, "allowed_domains": plan.allowed_domains}
+    return Settings(
+        path=path,
+        calendars=MappingProxyType(
+            {
+                name: CalendarSettings(
+                    name=name, access=_access(table, folder, cas), at_once=table.at_once, label=table.label
+                )
+                for name, table in tables.calendars.items()
+            }
+        ),
+        pools=MappingProxyType({name: Pool(name=name, **asdict(table)) for name, table in tables.pools.items()}),
+        relays=MappingProxyType(
+            {name: RelaySettings(name=name, **asdict(table)) for name, table in tables.relays.items()}
+        ),
+        rooms=MappingProxyType(
+            {
+                name: Room(name=name, **(asdict(table) | {"mailbox": table.mailbox or name}))
+                for name, table in tables.rooms.items()
+            }
+        ),
+        endpoints=MappingProxyType(
+            {name: Endpoint(name=name, **asdict(table)) for name, table in tables.endpoints.items()}
+        ),
+        rules=tables.rules,
+        site=Site(**site, **domains),
+        policy=Policy(**asdict(tables.policy), **domains),
+        run=RunSettings(
+            database=folder / run.database,
+            state=folder / run.state,
+            refresh=run.refresh,
+            verify=run.verify,
+            reassert=run.reassert,
+            threads=run.threads,
+            log=run.log,
+            secrets_file=folder / secrets.file if secrets.file else None,
+            secrets_folder=folder / secrets.folder if secrets.folder else None,
+        ),
+        cas=MappingProxyType(cas),
+        warnings=mistakes,
+    )
+
+
+def _access(
+    table: GraphTable | EwsTable | FilesTable, folder: Path, cas: Mapping[str, Path]
+) -> GraphAccess | EwsAccess | FilesAccess:
+    if isinstance(table, FilesTable):
+        return FilesAccess(folder=folder / table.folder)
+    ca_file = str(cas[table.ca]) if table.ca else ""
+    if isinstance(table, EwsTable):
+        return EwsAccess(
+            url=table.url,
+            username=table.username,
+            password=table.password,
+            auth=table.auth,
+            right=table.right,
+            build=table.build,
+            ca_file=ca_file,
+            connections=table.at_once,
+        )
+    return GraphAccess(
+        tenant=table.tenant,
+        client_id=table.client_id,
+        secret=table.secret,
+        certificate=table.certificate,
+        pfx=str(folder / table.pfx) if table.pfx else "",
+        passphrase=table.passphrase,
+        cloud=table.cloud,
+        authority=table.authority,
+        root=table.root,
+        ca_file=ca_file,
+    )

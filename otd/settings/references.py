@@ -1,0 +1,136 @@
+"""What the tables say of each other: names that must exist, and things that nobody uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from otd.settings.documents import Merged
+from otd.settings.kinds import folder_mistake, mailbox_mistake
+from otd.settings.lines import Path as KeyPath
+from otd.settings.mistakes import did_you_mean
+from otd.settings.tables import FilesTable, GraphTable
+from otd.settings.validation import Tables
+
+
+def check_references(merged: Merged, tables: Tables, folder: Path) -> None:
+    """Note every mistake between tables, and warn of what is probably not meant. Paths are relative to `folder`."""
+    _calendars(merged, tables, folder)
+    _rooms(merged, tables)
+    _relays(merged, tables)
+    _endpoints(merged, tables)
+    _rules(merged, tables)
+    for name, file in tables.cas.items():
+        if not (folder / file).is_file():
+            merged.mistake(("cas", name), f"there is no file {folder / file}", "look at its name and folder")
+
+
+def _must_exist(merged: Merged, path: KeyPath, section: str, name: str) -> None:
+    known = merged.tables.get(section, {})
+    if isinstance(known, dict) and name not in known:
+        add = f"add [{section}.{name}]" if section != "cas" else f'add {name} = "file.pem" under [cas]'
+        merged.mistake(
+            path, f"there is no {section.removesuffix('s')} {name!r}", did_you_mean(name, known) if known else add
+        )
+
+
+def _calendars(merged: Merged, tables: Tables, folder: Path) -> None:
+    used = {room.calendar for room in tables.rooms.values()}
+    for name, table in tables.calendars.items():
+        path = ("calendars", name)
+        if not isinstance(table, FilesTable) and table.ca:
+            _must_exist(merged, (*path, "ca"), "cas", table.ca)
+        if isinstance(table, GraphTable):
+            _graph(merged, path, table, folder)
+        if name not in used:
+            merged.mistake(path, "no room uses this calendar", f'give a room calendar = "{name}"', warning=True)
+
+
+def _graph(merged: Merged, path: KeyPath, table: GraphTable, folder: Path) -> None:
+    ways = [key for key in ("secret", "certificate", "pfx") if getattr(table, key)]
+    if len(ways) != 1:
+        why = "it needs a secret, a certificate or a pfx" if not ways else f"{' and '.join(ways)} exclude each other"
+        merged.mistake((*path, *ways[1:2]), why, "give exactly one of secret, certificate and pfx")
+    if table.passphrase and table.secret:
+        merged.mistake(
+            (*path, "passphrase"), "a secret has no passphrase", "remove it; it opens a certificate or a pfx"
+        )
+    if table.pfx and not (folder / table.pfx).is_file():
+        merged.mistake((*path, "pfx"), f"there is no file {folder / table.pfx}", "look at its name and folder")
+
+
+def _rooms(merged: Merged, tables: Tables) -> None:
+    shown = {room for endpoint in tables.endpoints.values() for room in endpoint.rooms}
+    first: dict[tuple[str, str], str] = {}
+    for name, table in tables.rooms.items():
+        path = ("rooms", name)
+        _must_exist(merged, (*path, "calendar"), "calendars", table.calendar)
+        calendar = tables.calendars.get(table.calendar)
+        mailbox = table.mailbox or name
+        if isinstance(calendar, FilesTable):
+            if said := folder_mistake(mailbox):
+                merged.mistake((*path, "mailbox"), *said)
+        elif calendar and not table.mailbox:
+            merged.mistake(path, "the key mailbox is missing", 'add mailbox = "room1@example.com"')
+        elif calendar and (said := mailbox_mistake(table.mailbox)):
+            merged.mistake((*path, "mailbox"), *said)
+        other = first.setdefault((table.calendar, mailbox.casefold()), name)
+        if other != name:
+            mend = "give each room its own; an endpoint may show several rooms"
+            merged.mistake((*path, "mailbox"), f"the room {other} has this mailbox already", mend)
+        if name not in shown:
+            mend = "add it to the rooms of an endpoint"
+            merged.mistake(path, "no endpoint shows this room", mend, warning=True)
+    if not merged.tables["rooms"]:
+        merged.mistake((), "there are no rooms", "add [rooms.NAME], or otd rooms import FILE.csv", warning=True)
+
+
+def _relays(merged: Merged, tables: Tables) -> None:
+    for name, table in tables.relays.items():
+        _must_exist(merged, ("relays", name, "pool"), "pools", table.pool)
+    alive = {table.pool for table in tables.relays.values()}
+    used = {endpoint.pool for endpoint in tables.endpoints.values()}
+    for name in tables.pools:
+        path = ("pools", name)
+        if name not in alive:
+            mend = f'add [relays.{name}-1] with pool = "{name}"'
+            merged.mistake(path, "no relay is in this pool, so nothing reaches its endpoints", mend, warning=True)
+        if name not in used:
+            merged.mistake(
+                path, "no endpoint is in this pool", "give an endpoint this pool, or remove it", warning=True
+            )
+
+
+def _endpoints(merged: Merged, tables: Tables) -> None:
+    first: dict[str, str] = {}
+    for name, table in tables.endpoints.items():
+        path = ("endpoints", name)
+        _must_exist(merged, (*path, "pool"), "pools", table.pool)
+        if not table.rooms:
+            merged.mistake((*path, "rooms"), "it shows no room", "name at least one room")
+        for index, room in enumerate(table.rooms):
+            _must_exist(merged, (*path, "rooms", index), "rooms", room)
+            if room in table.rooms[:index]:
+                merged.mistake((*path, "rooms", index), f"{room} is named twice", "remove one")
+        if table.kind == "cisco" and not table.credential:
+            merged.mistake(path, "the key credential is missing", 'add credential = "..." with the name of a secret')
+        if table.trust.startswith("ca:"):
+            _must_exist(merged, (*path, "trust"), "cas", table.trust.removeprefix("ca:"))
+        other = first.setdefault(table.address.casefold(), name)
+        if table.kind != "memory" and other != name:
+            mend = "one endpoint may show several rooms: put them all into its rooms"
+            merged.mistake((*path, "address"), f"the endpoint {other} has this address already", mend)
+
+
+def _rules(merged: Merged, tables: Tables) -> None:
+    raw = merged.tables.get("dialplan", {})
+    numbers = {table.get("name"): number for number, table in enumerate(raw.get("rules", []))} if tables.rules else {}
+    for rule in tables.rules:
+        path = ("dialplan", "rules", numbers[rule.name])
+        _all_exist(merged, (*path, "rooms"), "rooms", rule.rooms)
+        _all_exist(merged, (*path, "endpoints"), "endpoints", rule.endpoints)
+
+
+def _all_exist(merged: Merged, path: KeyPath, section: str, names: Iterable[str]) -> None:
+    for name in names:
+        _must_exist(merged, path, section, name)

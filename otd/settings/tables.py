@@ -1,0 +1,199 @@
+"""What may stand in otd.toml: one frozen dataclass per table, its fields the keys. pydantic checks the values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Le
+from pydantic import BeforeValidator, ConfigDict, Strict, StrictBool, with_config
+
+from otd.calendars.access import Cloud
+from otd.settings.kinds import (
+    Address,
+    Domain,
+    Domains,
+    Hosts,
+    Label,
+    LogForm,
+    Name,
+    Names,
+    Partners,
+    SecretName,
+    Text,
+    Trust,
+    Url,
+    Zone,
+    between,
+)
+
+_STRICT = ConfigDict(extra="forbid")
+AtOnce = Annotated[int, Strict(), Ge(1), Le(1000)]
+
+
+@with_config(_STRICT)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GraphTable:
+    """[calendars.NAME] with kind = "graph": Exchange Online."""
+
+    kind: Literal["graph"]
+    tenant: Text
+    client_id: Text
+    secret: SecretName = ""
+    certificate: SecretName = ""
+    pfx: str = ""
+    passphrase: SecretName = ""
+    cloud: Cloud = "global"
+    authority: Url = ""
+    root: Url = ""
+    ca: Name = ""
+    at_once: AtOnce = 8
+    label: Label = ""
+
+
+@with_config(_STRICT)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EwsTable:
+    """[calendars.NAME] with kind = "ews": Exchange Server."""
+
+    kind: Literal["ews"]
+    url: Url
+    username: Text
+    password: SecretName
+    auth: Literal["ntlm", "basic"] = "ntlm"
+    right: Literal["impersonation", "delegate"] = "impersonation"
+    build: Literal["15.0", "15.1", "15.2"] = "15.2"
+    ca: Name = ""
+    at_once: AtOnce = 4
+    label: Label = ""
+
+
+@with_config(_STRICT)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilesTable:
+    """[calendars.NAME] with kind = "files": a folder with a folder of invitations for each room."""
+
+    kind: Literal["files"]
+    folder: Text
+    at_once: AtOnce = 4
+    label: Label = ""
+
+
+CALENDARS: dict[str, type[GraphTable] | type[EwsTable] | type[FilesTable]] = {
+    "graph": GraphTable,
+    "ews": EwsTable,
+    "files": FilesTable,
+}
+
+
+@with_config(_STRICT)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolTable:
+    """[pools.NAME]"""
+
+    at_once: AtOnce = 64
+    label: Label = ""
+
+
+@with_config(_STRICT)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelayTable:
+    """[relays.NAME]"""
+
+    pool: Name
+    label: Label = ""
+
+
+@with_config(_STRICT)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoomTable:
+    """[rooms.NAME]"""
+
+    calendar: Name
+    mailbox: str = ""
+    label: Label = ""
+    timezone: Zone = "UTC"
+
+
+@with_config(_STRICT)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointTable:
+    """[endpoints.NAME]"""
+
+    kind: Literal["cisco", "memory"]
+    address: Address
+    pool: Name
+    rooms: Names
+    credential: SecretName = ""
+    label: Label = ""
+    trust: Trust = "pin"
+    interface: Literal["auto", "bookingsputxml", "put"] = "auto"
+
+
+@with_config(_STRICT)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DialplanTable:
+    """[dialplan], without its [[dialplan.rules]]"""
+
+    own_domains: Domains = ()
+    allowed_domains: Domains = ()
+
+
+@with_config(_STRICT)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteTable:
+    """[site]: hosts that belong to this organisation, which invitations name"""
+
+    partner_domains: Partners = field(default_factory=dict)
+    skype_hosts: Domains = ()
+    pexip_hosts: Domains = ()
+    cms_hosts: Hosts = field(default_factory=dict)
+    meet_domain: Domain = ""
+
+
+@with_config(_STRICT)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyTable:
+    """[policy]: how bookings are shown"""
+
+    ahead: Annotated[timedelta, BeforeValidator(between("1h", "365d"))] = timedelta(days=7)
+    start_buffer: Annotated[timedelta, BeforeValidator(between("0s", "24h"))] = timedelta(minutes=5)
+    end_buffer: Annotated[timedelta, BeforeValidator(between("0s", "24h"))] = timedelta(0)
+    title: Literal["subject", "organizer"] = "subject"
+    keep_prefix: StrictBool = False
+    private_title: Annotated[Label, Text] = "Private meeting"
+    private_dial: StrictBool = True
+    without_video: StrictBool = True
+    tentative: StrictBool = True
+    free: StrictBool = False
+    all_day: StrictBool = True
+
+
+@with_config(_STRICT)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunTable:
+    """[run]: how this installation works"""
+
+    database: Text = "otd.db"
+    state: Text = "state"
+    refresh: Annotated[timedelta, BeforeValidator(between("1s", "1h"))] = timedelta(seconds=30)
+    verify: Annotated[timedelta, BeforeValidator(between("10s", "24h"))] = timedelta(minutes=5)
+    reassert: Annotated[timedelta, BeforeValidator(between("1m", "7d"))] = timedelta(hours=1)
+    threads: Annotated[int, Strict(), Ge(1), Le(256)] = 8
+    log: LogForm = "console"
+
+
+@with_config(_STRICT)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretsTable:
+    """[secrets]: the places where secrets are looked for, besides the environment"""
+
+    file: str = "secrets.toml"
+    folder: str = ""
+
+
+NAMED: dict[str, type] = {"pools": PoolTable, "relays": RelayTable, "rooms": RoomTable, "endpoints": EndpointTable}
+"""Sections of tables by name, besides [calendars], whose form depends on their kind."""
+SINGLE: dict[str, type] = {"site": SiteTable, "policy": PolicyTable, "run": RunTable, "secrets": SecretsTable}
+SECTIONS = ("calendars", *NAMED, "dialplan", *SINGLE, "cas")

@@ -1,0 +1,135 @@
+"""Settings: what otd.toml, the files beside it and the environment say, checked and frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Literal
+
+from otd.calendars.access import EwsAccess, GraphAccess
+from otd.dialplan import Rule
+from otd.invites.site import Site
+from otd.model import Endpoint, Policy, Room
+from otd.settings.mistakes import Mistake
+from otd.settings.secrets import NamedSecrets
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilesAccess:
+    """The folder that holds a folder of invitations for each room."""
+
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalendarSettings:
+    """A configured Calendar. `at_once` is the cap of its lane."""
+
+    name: str
+    access: GraphAccess | EwsAccess | FilesAccess
+    at_once: int
+    label: str = ""
+
+    @property
+    def kind(self) -> Literal["graph", "ews", "files"]:
+        match self.access:
+            case GraphAccess():
+                return "graph"
+            case EwsAccess():
+                return "ews"
+            case _:
+                return "files"
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The names of the secrets that it needs."""
+        match self.access:
+            case GraphAccess() as graph:
+                return tuple(filter(None, (graph.secret, graph.certificate, graph.passphrase)))
+            case EwsAccess() as ews:
+                return (ews.password,)
+            case _:
+                return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """Relays that can stand in for one another. `at_once` is the cap of its lane."""
+
+    name: str
+    at_once: int
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelaySettings:
+    """A relay that runs in this process."""
+
+    name: str
+    pool: str
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSettings:
+    """How this installation works."""
+
+    database: Path
+    state: Path  # a folder for what must outlive a restart besides the database: pins and revisions of relays
+    refresh: timedelta  # every room's calendar is read at least this often
+    verify: timedelta  # a confirmed list is read back this often
+    reassert: timedelta  # a list that keeps differing is put again this often
+    threads: int
+    log: Literal["console", "json"]
+    secrets_file: Path | None
+    secrets_folder: Path | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that is configured. Mappings are by name, in the order of the files; nothing in here is secret."""
+
+    path: Path
+    calendars: Mapping[str, CalendarSettings]
+    pools: Mapping[str, Pool]
+    relays: Mapping[str, RelaySettings]
+    rooms: Mapping[str, Room]
+    endpoints: Mapping[str, Endpoint]
+    rules: tuple[Rule, ...]
+    site: Site
+    policy: Policy
+    run: RunSettings
+    cas: Mapping[str, Path]  # files of certificate authorities; `trust = "ca:NAME"` of an endpoint names one
+    warnings: tuple[Mistake, ...] = field(default=(), compare=False)
+
+    @property
+    def digest(self) -> str:
+        """Changes when anything changes that decides what an endpoint should show or how it is reached."""
+        said = (
+            tuple(self.calendars.values()),
+            tuple(self.rooms.values()),
+            tuple(self.endpoints.values()),
+            tuple(self.relays.values()),
+            self.site,
+            self.policy,
+            tuple(tuple(getattr(rule, name) for name in type(rule).__slots__) for rule in self.rules),
+        )
+        return sha256(repr(said).encode()).hexdigest()
+
+    def secrets(self, environment: Mapping[str, str]) -> NamedSecrets:
+        """The secrets, from the places that the settings name."""
+        return NamedSecrets(environment=environment, file=self.run.secrets_file, folder=self.run.secrets_folder)
+
+    def secret_names(self) -> dict[str, tuple[str, ...]]:
+        """Each secret that is needed -> what needs it, such as "calendar office" or "endpoint board-codec"."""
+        users: dict[str, list[str]] = {"database-key": ["the database"]}
+        for calendar in self.calendars.values():
+            for name in calendar.secrets:
+                users.setdefault(name, []).append(f"calendar {calendar.name}")
+        for endpoint in self.endpoints.values():
+            if endpoint.credential:
+                users.setdefault(endpoint.credential, []).append(f"endpoint {endpoint.name}")
+        return {name: tuple(who) for name, who in users.items()}
