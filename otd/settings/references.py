@@ -10,7 +10,7 @@ from otd.settings.kinds import folder_mistake, mailbox_mistake
 from otd.settings.lines import Path as KeyPath
 from otd.settings.mistakes import did_you_mean
 from otd.settings.tables import FilesTable, GraphTable
-from otd.settings.validation import Tables
+from otd.settings.validation import UNKNOWN, Tables
 
 
 def check_references(merged: Merged, tables: Tables, folder: Path) -> None:
@@ -27,6 +27,8 @@ def check_references(merged: Merged, tables: Tables, folder: Path) -> None:
 
 def _must_exist(merged: Merged, path: KeyPath, section: str, name: str) -> None:
     known = merged.tables.get(section, {})
+    if name == UNKNOWN:
+        return
     if isinstance(known, dict) and name not in known:
         add = f"add [{section}.{name}]" if section != "cas" else f'add {name} = "file.pem" under [cas]'
         merged.mistake(
@@ -55,18 +57,19 @@ def _graph(merged: Merged, path: KeyPath, table: GraphTable, folder: Path) -> No
         merged.mistake(
             (*path, "passphrase"), "a secret has no passphrase", "remove it; it opens a certificate or a pfx"
         )
-    if table.pfx and not (folder / table.pfx).is_file():
+    if table.pfx not in ("", UNKNOWN) and not (folder / table.pfx).is_file():
         merged.mistake((*path, "pfx"), f"there is no file {folder / table.pfx}", "look at its name and folder")
 
 
 def _rooms(merged: Merged, tables: Tables) -> None:
-    shown = {room for endpoint in tables.endpoints.values() for room in endpoint.rooms}
     first: dict[tuple[str, str], str] = {}
     for name, table in tables.rooms.items():
         path = ("rooms", name)
         _must_exist(merged, (*path, "calendar"), "calendars", table.calendar)
         calendar = tables.calendars.get(table.calendar)
         mailbox = table.mailbox or name
+        if UNKNOWN in (table.mailbox, table.calendar):
+            continue
         if isinstance(calendar, FilesTable):
             if said := folder_mistake(mailbox):
                 merged.mistake((*path, "mailbox"), *said)
@@ -78,9 +81,10 @@ def _rooms(merged: Merged, tables: Tables) -> None:
         if other != name:
             mend = "give each room its own; an endpoint may show several rooms"
             merged.mistake((*path, "mailbox"), f"the room {other} has this mailbox already", mend)
-        if name not in shown:
-            mend = "add it to the rooms of an endpoint"
-            merged.mistake(path, "no endpoint shows this room", mend, warning=True)
+    shown = {room for endpoint in tables.endpoints.values() for room in endpoint.rooms}
+    for name in (name for name in tables.rooms if name not in shown):
+        mend = "add it to the rooms of an endpoint"
+        merged.mistake(("rooms", name), "no endpoint shows this room", mend, warning=True)
     if not merged.tables["rooms"]:
         merged.mistake((), "there are no rooms", "add [rooms.NAME], or otd rooms import FILE.csv", warning=True)
 
@@ -110,13 +114,13 @@ def _endpoints(merged: Merged, tables: Tables) -> None:
             merged.mistake((*path, "rooms"), "it shows no room", "name at least one room")
         for index, room in enumerate(table.rooms):
             _must_exist(merged, (*path, "rooms", index), "rooms", room)
-            if room in table.rooms[:index]:
+            if room != UNKNOWN and room in table.rooms[:index]:
                 merged.mistake((*path, "rooms", index), f"{room} is named twice", "remove one")
         if table.kind == "cisco" and not table.credential:
             merged.mistake(path, "the key credential is missing", 'add credential = "..." with the name of a secret')
         if table.trust.startswith("ca:"):
             _must_exist(merged, (*path, "trust"), "cas", table.trust.removeprefix("ca:"))
-        other = first.setdefault(table.address.casefold(), name)
+        other = first.setdefault(table.address.casefold(), name) if table.address != UNKNOWN else name
         if table.kind != "memory" and other != name:
             mend = "one endpoint may show several rooms: put them all into its rooms"
             merged.mistake((*path, "address"), f"the endpoint {other} has this address already", mend)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -45,10 +45,13 @@ ENVIRONMENT = {
 }
 """What the environment overrides: the few things that differ from container to container."""
 
+UNKNOWN = "\0"
+"""Stands in a table for a value that is wrong or missing and reported so; what refers to it is not looked at."""
+
 
 @dataclass(slots=True)
 class Tables:
-    """The tables that are as they should be; one with a mistake is left out, or has its defaults."""
+    """Every table in its form; what is wrong or missing in one is UNKNOWN in it."""
 
     calendars: dict[str, GraphTable | EwsTable | FilesTable] = field(default_factory=dict)
     pools: dict[str, PoolTable] = field(default_factory=dict)
@@ -79,7 +82,7 @@ def validated(merged: Merged, environment: Mapping[str, str]) -> Tables:
     for section, shape in SINGLE.items():
         raw = merged.tables.get(section, {})
         if (table := _table(merged, (section,), raw, shape)) is not None:
-            setattr(tables, section, _overridden(merged, section, raw, table, environment))
+            setattr(tables, section, _overridden(merged, section, table, environment))
     _dialplan(merged, tables)
     _cas(merged, tables)
     return tables
@@ -109,15 +112,30 @@ def _calendar_shape(merged: Merged, name: str, raw: Any) -> type[GraphTable | Ew
 
 
 def _table(merged: Merged, path: KeyPath, raw: Any, shape: type[Table]) -> Table | None:
+    """The table in its form; with a mistake in it, what is left of it, so that the rest of it can be looked at too."""
     if not isinstance(raw, dict):
         merged.mistake(path, f"{path[-1]} is a table", f"write [{'.'.join(map(str, path))}]")
         return None
     try:
-        return cast(Table, _adapter(shape).validate_python(raw))
+        return cast(Table, _adapter(cast(Hashable, shape)).validate_python(raw))
     except ValidationError as errors:
-        for error in errors.errors(include_url=False, include_input=False):
-            merged.mistake((*path, *_place(error)), *_in_words(error, shape))
-    return None
+        details = errors.errors(include_url=False, include_input=False)
+    for error in details:
+        merged.mistake((*path, *_place(error)), *_in_words(error, shape))
+    return _salvaged(raw, shape, details)
+
+
+def _salvaged(raw: dict[str, Any], shape: type[Table], details: list[ErrorDetails]) -> Table:
+    """The table with UNKNOWN for what is wrong or missing in it."""
+    bad = {error["loc"] for error in details}
+    values: dict[str, Any] = {str(error["loc"][0]): UNKNOWN for error in details if error["type"] == "missing"}
+    for key in (known.name for known in fields(cast(Any, shape)) if known.name in raw):
+        value = raw[key]
+        if isinstance(value, list):
+            kept = tuple(one for index, one in enumerate(value) if (key, index) not in bad)
+            value = kept if len(kept) == len(value) else (*kept, UNKNOWN)
+        values[key] = value if not any(loc == (key,) for loc in bad) else UNKNOWN
+    return shape(**values)
 
 
 def _place(error: ErrorDetails) -> KeyPath:
@@ -127,8 +145,8 @@ def _place(error: ErrorDetails) -> KeyPath:
 
 
 @cache
-def _adapter(shape: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(shape)
+def _adapter(shape: Hashable) -> TypeAdapter[Any]:
+    return TypeAdapter(cast(Any, shape))
 
 
 _NEEDED = {
@@ -160,18 +178,15 @@ def _in_words(error: ErrorDetails, shape: type[Any]) -> tuple[str, str]:
             return error["msg"], ""
 
 
-def _overridden(merged: Merged, section: str, raw: Any, table: Table, environment: Mapping[str, str]) -> Table:
+def _overridden(merged: Merged, section: str, table: Table, environment: Mapping[str, str]) -> Table:
     """The table with what the environment says instead. Relative paths there are meant from where the command runs."""
-    given = {
-        variable: (key, environment[variable])
-        for variable, (where, key) in ENVIRONMENT.items()
-        if where == section and environment.get(variable)
-    }
-    for variable, (key, value) in given.items():
-        value = value if key == "log" else str(Path(value).absolute())
+    for variable, (where, key) in ENVIRONMENT.items():
+        if where != section or not environment.get(variable):
+            continue
+        value = environment[variable] if key == "log" else str(Path(environment[variable]).absolute())
         try:
-            table = _adapter(type(table)).validate_python({**raw, key: value})
-            raw = {**raw, key: value}
+            _adapter(cast(Hashable, type(table))).validate_python({key: value})
+            table = replace(cast(Any, table), **{key: value})
         except ValidationError as errors:
             why, mend = _in_words(errors.errors()[0], type(table))
             merged.mistakes.append(Mistake(where=f"environment variable {variable}", key="", why=why, mend=mend))
