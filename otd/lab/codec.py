@@ -1,0 +1,239 @@
+"""A simulated Cisco room unit, written from what is publicly known of the real ones and independent of OTD's driver.
+
+    with Codec(profile="roomos11", name="Atrium", users={"otd": "secret"}) as codec:
+        ...  # codec.url, codec.bookings, codec.faults.slow = timedelta(seconds=5), codec.log, codec.reboot()
+
+It speaks /getxml, /putxml, /bookingsputxml, /xmlapi/session and JSON-RPC over /ws. `otd.lab.codec_profiles` says what
+differs between software versions, `otd.lab.codec_faults` what can go wrong and what is not established.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+
+from otd.lab.certificates import Certificate, self_signed
+from otd.lab.codec_bookings import Call, Held
+from otd.lab.codec_device import Device, Event, Session, SystemClock, User
+from otd.lab.codec_faults import NO_TIME, Faults, Habits
+from otd.lab.codec_http import Web
+from otd.lab.codec_log import Log, Logged
+from otd.lab.codec_profiles import PROFILES, Profile
+from otd.lab.codec_ws import Socket
+from otd.lab.server import LOOPBACK, Receive, Scope, Send, Server
+from otd.ports import Clock
+
+__all__ = ["Call", "Codec", "Event", "Faults", "Habits", "Held", "Logged", "Session", "User"]
+
+
+class Codec:
+    """One unit on a loopback port. It keeps its port, certificate and list when it is stopped and started again."""
+
+    def __init__(
+        self,
+        *,
+        profile: str | Profile = "roomos11",
+        name: str = "codec",
+        users: Mapping[str, str | User] | None = None,
+        tls: bool = True,
+        port: int = 0,
+        speed: float | None = 1.0,
+        clock: Clock | None = None,
+        zone: str = "UTC",
+        certificate: Certificate | None = None,
+    ) -> None:
+        """`users` are passwords (of admins) or Users by name. `speed` scales the rate limits: 1 request a second with
+        a password, 15 with a session; None switches them off."""
+        self.profile = profile if isinstance(profile, Profile) else PROFILES[profile]
+        self.name = name
+        self.faults, self.habits = Faults(), Habits()
+        known = {"admin": ""} if users is None else users
+        self.device = Device(
+            profile=self.profile,
+            name=name,
+            users={who: User(password=u) if isinstance(u, str) else u for who, u in known.items()},
+            faults=self.faults,
+            habits=self.habits,
+            clock=clock or SystemClock(),
+            zone=zone,
+        )
+        self._log = Log(self.device.changed)
+        self._web = Web(self.device, self._log)
+        self._web.speed = speed
+        self._socket = Socket(self.device, self._log)
+        self._certificate = certificate or (self_signed(name) if tls else None)
+        self._server = self._new_server(port)
+
+    def _new_server(self, port: int) -> Server:
+        return Server(self.app, port=port, certificate=self._certificate, websockets=bool(self.profile.websocket))
+
+    async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The unit as an ASGI app."""
+        if scope["type"] == "websocket":
+            await self._socket(scope, receive, send)
+        else:
+            await self._web(scope, receive, send)
+
+    # where it is --------------------------------------------------------------------------------------------------
+
+    @property
+    def url(self) -> str:
+        return self._server.url
+
+    @property
+    def port(self) -> int:
+        return self._server.port
+
+    @property
+    def address(self) -> str:
+        """host:port, as an Endpoint has it."""
+        return f"{LOOPBACK}:{self.port}"
+
+    @property
+    def fingerprint(self) -> str:
+        """ "sha256:HEX" of the certificate, "" without TLS."""
+        return self._server.fingerprint
+
+    @property
+    def certificate(self) -> str:
+        """The certificate as PEM, "" without TLS."""
+        return self._server.certificate
+
+    def start(self) -> None:
+        self._server.start()
+
+    def stop(self) -> None:
+        """Connections are refused from now on, and those that are open break off."""
+        self._server.stop()
+
+    def __enter__(self) -> Codec:
+        self.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.stop()
+
+    def change_certificate(self, certificate: Certificate | None = None) -> None:
+        """Show another certificate on the same port, as after a factory reset, or when somebody else answers there."""
+        running, port = self._server.running, self._server.port
+        self._server.stop()
+        self._certificate = certificate or self_signed(self.name)
+        self._server = self._new_server(port)
+        if running:
+            self._server.start()
+
+    # what it holds ------------------------------------------------------------------------------------------------
+
+    @property
+    def bookings(self) -> tuple[Held, ...]:
+        """The list as it is now, by start."""
+        return self.device.bookings
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        return tuple(b.id for b in self.bookings)
+
+    @property
+    def last_updated(self) -> datetime | None:
+        return self.device.last_updated
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """What it announced, oldest first."""
+        with self.device.changed:
+            self.device.tick()
+            return tuple(self.device.events)
+
+    @property
+    def sessions(self) -> tuple[Session, ...]:
+        """Who is signed in."""
+        with self.device.changed:
+            return tuple(self.device.sessions.values())
+
+    # what was asked -----------------------------------------------------------------------------------------------
+
+    @property
+    def log(self) -> tuple[Logged, ...]:
+        """Every request since the beginning, or since `forget_log`."""
+        return self._log.entries
+
+    @property
+    def puts(self) -> tuple[Logged, ...]:
+        """The requests that put a list (or cleared it), with the ids that were in it."""
+        return tuple(entry for entry in self.log if entry.ids is not None)
+
+    @property
+    def most_at_once(self) -> int:
+        """How many requests were being answered at the same time, at most."""
+        return self._log.most_at_once
+
+    def forget_log(self) -> None:
+        self._log.clear()
+
+    def wait_until(self, predicate: Callable[[], bool], within: timedelta) -> bool:
+        """Whether it came true in time. It is asked again after every request, write and event."""
+        deadline = time.monotonic() + within.total_seconds()
+        with self.device.changed:
+            while True:
+                self.device.tick()
+                if predicate():
+                    return True
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    return False
+                coming = self.device.next_due()
+                self.device.changed.wait(left if coming is None else min(left, coming.total_seconds() + 0.001))
+
+    # what happens to it -------------------------------------------------------------------------------------------
+
+    @property
+    def speed(self) -> float | None:
+        """How much faster than a real unit the rate limits are; None: there are none."""
+        return self._web.speed
+
+    @speed.setter
+    def speed(self, speed: float | None) -> None:
+        self._web.speed = speed
+
+    def advance(self, by: timedelta) -> None:
+        """Let time pass at once; meetings begin and end meanwhile."""
+        self.device.advance(by)
+
+    @property
+    def clock_offset(self) -> timedelta:
+        """How far the unit's clock is ahead of the true time."""
+        return self.device.clock_offset
+
+    @clock_offset.setter
+    def clock_offset(self, offset: timedelta) -> None:
+        self.device.clock_offset = offset
+
+    def reboot(self, takes: timedelta = NO_TIME) -> None:
+        """Restart: 502 for so long; the list (unless habits.persist_across_reboot) and all sessions are gone."""
+        self.device.reboot(takes)
+        self._socket.hang_up()
+
+    def drop_list(self) -> None:
+        """Lose the list, without a word and without an event."""
+        self.device.lose()
+
+    def overwrite(self, bookings: Iterable[Held] | None = None) -> None:
+        """Another system puts its own list."""
+        if bookings is None:
+            self.device.overwrite()
+        else:
+            self.device.replace(bookings)
+
+    def change_password(self, user: str, password: str) -> None:
+        """Basic with the old one gets 401 from now on; the user's sessions end."""
+        with self.device.changed:
+            known = self.device.users.get(user)
+            self.device.users[user] = User(password=password, **({"roles": known.roles} if known else {}))
+            for session in tuple(self.device.sessions.values()):
+                if session.user == user:
+                    self.device.sign_out(session.token)
+
+    def set_time(self, now: datetime) -> None:
+        """Set the unit's own clock, right or wrong."""
+        self.device.clock_offset = now.astimezone(UTC) - self.device.true_now()
