@@ -194,7 +194,7 @@ class _State(ServerState):
         self.tasks = set()
 
     @property
-    def default_headers(self) -> list[tuple[bytes, bytes]]:
+    def default_headers(self) -> list[tuple[bytes, bytes]]:  # type: ignore[override]
         return [(b"date", formatdate(usegmt=True).encode("ascii"))]
 
 
@@ -231,7 +231,7 @@ class Server(Listener):
         """`name` is the certificate's common name; `certificate` shows that one instead of a new one."""
         super().__init__(port=port, certificate=certificate or (self_signed(name) if tls else None))
         self._config = Config(
-            app,  # type: ignore[arg-type]
+            app,
             http="h11",
             ws="websockets-sansio" if websockets else "none",
             loop="none",

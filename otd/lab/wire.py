@@ -24,6 +24,8 @@ class Sendable(Protocol):
     @property
     def raw_headers(self) -> list[tuple[bytes, bytes]]: ...
 
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
+
 
 def _head(response: Sendable) -> bytes:
     """The answer's head; it says that the connection ends with it, as it does."""
