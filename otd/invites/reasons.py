@@ -87,6 +87,11 @@ REASONS: MappingProxyType[str, Reason] = MappingProxyType(
                 "Add a rule for the platform, or see with `otd explain` which rules were tried.",
             ),
             _reason(
+                "dial_invalid",
+                "What a rule of the dial plan made of the invitation is not a dial string.",
+                "See with `otd parse` what the invitation states; if the rule is the site's own, mend its template.",
+            ),
+            _reason(
                 "rule_disabled",
                 "The rule that would make the dial string is switched off.",
                 "Switch the rule on in otd.toml if these meetings should be dialled.",

@@ -1,0 +1,209 @@
+"""From what an invitation says about joining to what an endpoint dials: the rules in order, the first that fits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from otd.dialplan.patterns import Pattern
+from otd.dialplan.rules import IDS, PASSCODES, TEXTS, VARIABLES, Rule, RuleSet, shipped, variables
+from otd.dialplan.strings import bare, domains, host_of, within
+from otd.dialplan.templates import Template
+from otd.model import Dialled, DialString, JoinInfo, Meeting, NoJoin
+
+FINAL = frozenset({"id_redacted", "ambiguous"})
+"""Reasons of a JoinInfo that no rule may overrule: what it would dial is not known to be right."""
+
+
+class Step:
+    """A rule with its pattern and its template compiled."""
+
+    __slots__ = ("pattern", "rule", "template")
+
+    def __init__(self, rule: Rule) -> None:
+        """Raises ValueError for a rule that `read_rules` would not have let through."""
+        self.rule = rule
+        self.pattern = Pattern(rule.pattern, rule.replacement) if rule.pattern else None
+        self.template = Template(rule.template or "{{ value }}", variables(self.pattern))
+
+
+_ANYTHING, _NOTHING = "*", ""
+
+
+def _by_platform(rules: Iterable[Rule]) -> dict[str, tuple[Step, ...]]:
+    """What can fit each platform that a rule names, any other, and a meeting in which nothing says how to join.
+
+    For the last nothing is known but the meeting's own words: only patterns over them can fit.
+    """
+    steps = [Step(rule) for rule in rules if not rule.is_offer]
+    named = {platform for step in steps for platform in step.rule.platform}
+    general = [step for step in steps if not step.rule.platform]
+    return {
+        _ANYTHING: tuple(general),
+        _NOTHING: tuple(step for step in general if step.rule.source in TEXTS and not step.rule.partner),
+        **{one: tuple(s for s in steps if not s.rule.platform or one in s.rule.platform) for one in named},
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DialPlan:
+    """The rules in the order in which they are tried, and where they may lead."""
+
+    rules: tuple[Rule, ...]
+    own_domains: tuple[str, ...] = ()
+    allowed_domains: tuple[str, ...] = ()
+    partners: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    version: int = 0  # of the rule set that came with OTD
+    steps: Mapping[str, tuple[Step, ...]] = field(init=False, repr=False, compare=False)  # by platform, see steps_for
+    reach: frozenset[str] = field(init=False, repr=False, compare=False)
+    own: frozenset[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        own = domains(self.own_domains)
+        partners = domains(one for _, listed in self.partners for one in listed)
+        object.__setattr__(self, "steps", _by_platform(self.rules))
+        object.__setattr__(self, "own", own)
+        object.__setattr__(self, "reach", own | partners | domains(self.allowed_domains))
+
+    def steps_for(self, join: JoinInfo | NoJoin) -> tuple[Step, ...]:
+        """The rules that can fit, by platform and partner, in order. Offers never do."""
+        if isinstance(join, NoJoin):
+            return self.steps[_NOTHING]
+        return self.steps.get(join.platform, self.steps[_ANYTHING])
+
+    def is_internal(self, meeting: Meeting) -> bool:
+        """Whether the organisation itself booked it, by the organiser's address. Never widens what may be dialled."""
+        host = meeting.organizer.address.strip().lower().rpartition("@")[2]
+        return meeting.is_organizer or within(host, self.own)
+
+
+def plan(
+    rules: Iterable[Rule] = (),
+    own_domains: Iterable[str] = (),
+    allowed_domains: Iterable[str] = (),
+    *,
+    base: RuleSet | None = None,
+) -> DialPlan:
+    """The dial plan of a site: its own rules, then those that come with OTD, then its rules marked `last`.
+
+    A rule with the name of one that comes with OTD takes that one's place in the order.
+    """
+    base = base or shipped()
+    names = {rule.name for rule in base.rules}
+    site = {rule.name: rule for rule in rules}
+    new = [rule for name, rule in site.items() if name not in names]
+    return DialPlan(
+        rules=(
+            *(rule for rule in new if not rule.last),
+            *(site.get(rule.name, rule) for rule in base.rules),
+            *(rule for rule in new if rule.last),
+        ),
+        own_domains=tuple(own_domains),
+        allowed_domains=tuple(allowed_domains),
+        partners=base.partners,
+        version=base.version,
+    )
+
+
+def dial(join: JoinInfo | NoJoin, meeting: Meeting, plan: DialPlan, *, room: str = "", endpoint: str = "") -> Dialled:
+    """What to dial: the first rule's that fits and has all that it needs; else none, and the reason.
+
+    `room` and `endpoint` are the names that rules filter by. A dial string that leads outside the allowed domains is
+    given with `allowed` False.
+    """
+    if join.reason in FINAL:
+        return Dialled(dial=None, reason=join.reason)
+    reason, name = "", ""
+    for found in tries(join, meeting, plan, room=room, endpoint=endpoint):
+        if found.dial is not None:
+            return found
+        if not reason:
+            reason, name = found.reason, found.rule
+    if reason in ("", "passcode_missing") and join.reason not in ("", "link_only"):
+        reason, name = join.reason, ""  # a stripped body tells more than what is missing from it
+    return Dialled(dial=None, rule=name, reason=reason or join.reason or "no_rule")
+
+
+def tries(
+    join: JoinInfo | NoJoin, meeting: Meeting, plan: DialPlan, *, room: str = "", endpoint: str = ""
+) -> Iterator[Dialled]:
+    """What each rule that fits makes of it, in order: a dial string, or the reason why it gave none.
+
+    Rules that do not fit, or lack what they need (other than a passcode), are passed over.
+    """
+    values = _values(join, room, endpoint)
+    for step in plan.steps_for(join):
+        rule = step.rule
+        if not _fits(rule, join, meeting, plan, room, endpoint):
+            continue
+        found = _apply(step, join, meeting, values)
+        if found is None:
+            continue
+        if not rule.enabled:
+            if found.dial is not None:
+                yield Dialled(dial=None, rule=rule.name, reason="rule_disabled")
+        elif found.dial is None:
+            yield found
+        else:
+            yield _checked(found, rule, plan)
+
+
+def _fits(rule: Rule, join: JoinInfo | NoJoin, meeting: Meeting, plan: DialPlan, room: str, endpoint: str) -> bool:
+    if rule.partner and (isinstance(join, NoJoin) or join.partner not in rule.partner):
+        return False
+    if (rule.rooms and room not in rule.rooms) or (rule.endpoints and endpoint not in rule.endpoints):
+        return False
+    return rule.organiser == "any" or (rule.organiser == "internal") == plan.is_internal(meeting)
+
+
+def _apply(step: Step, join: JoinInfo | NoJoin, meeting: Meeting, values: dict[str, str]) -> Dialled | None:
+    """The rule's dial string, unchecked; a Dialled without one says why; None when it does not apply."""
+    rule = step.rule
+    values = values | {"gateway": rule.gateway, "company": rule.company}
+    if step.pattern is not None:
+        found = step.pattern.search(_text(rule.source, meeting, values))
+        if found is None:
+            return None
+        values |= dict.fromkeys(step.pattern.names.keys() - values.keys(), "") | found
+    if not rule.include_passcode:
+        values |= dict.fromkeys(PASSCODES, "")
+    if missing := step.template.missing(values):
+        return Dialled(dial=None, rule=rule.name, reason="passcode_missing") if missing <= set(PASSCODES) else None
+    try:
+        uri = step.template.render(values)
+    except ValueError:
+        return Dialled(dial=None, rule=rule.name, reason="dial_invalid")
+    host = host_of(uri, rule.protocol)
+    if host is None or (host == "" and not rule.bare):
+        return Dialled(dial=None, rule=rule.name, reason="dial_invalid")
+    return Dialled(dial=DialString(protocol=rule.protocol, uri=uri), rule=rule.name)
+
+
+def _checked(found: Dialled, rule: Rule, plan: DialPlan) -> Dialled:
+    """The same, marked when it leads to a host that may not be dialled. An alias stays in the house."""
+    host = host_of(found.dial.uri, rule.protocol) if found.dial else None
+    if host == "" or (host and (host == rule.gateway or within(host, plan.reach))):
+        return found
+    return Dialled(dial=found.dial, rule=found.rule, reason="domain_not_allowed", allowed=False)
+
+
+_BLANK = dict.fromkeys(sorted(VARIABLES), "")
+
+
+def _values(join: JoinInfo | NoJoin, room: str, endpoint: str) -> dict[str, str]:
+    values = _BLANK | {"room": room, "endpoint": endpoint}
+    if isinstance(join, JoinInfo):
+        values |= {name: value for name, value in join.ids if name in IDS}
+        sip, h323 = bare(join.sip), bare(join.h323)
+        user, _, host = sip.rpartition("@")
+        values |= {"platform": join.platform, "partner": join.partner, "join_url": join.join_url}
+        values |= {"sip": sip, "sip_user": user, "sip_domain": host, "h323": h323}
+    return values
+
+
+def _text(source: str, meeting: Meeting, values: dict[str, str]) -> str:
+    if source == "subject":
+        return meeting.subject
+    if source == "location":
+        return "\n".join((meeting.location, *meeting.locations))
+    return meeting.body if source == "body" else values[source]
