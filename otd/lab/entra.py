@@ -207,7 +207,7 @@ class Tenant:
         if key is None:
             raise Refused(401, "invalid_client", 700027, "The certificate with that thumbprint is not registered.")
         try:
-            claims = json.loads(jws.deserialize_compact(assertion, key, algorithms=["RS256", "PS256"]).payload)
+            claims = json.loads(jws.deserialize_compact(assertion, key, registry=_registry()).payload)
         except (JoseError, ValueError) as error:
             raise Refused(401, "invalid_client", 700027, "The client assertion failed signature validation.") from error
         self._claims(application, claims, root)
@@ -271,6 +271,12 @@ class Tenant:
                 "error_uri": f"{call.root}/error?code={refused.number}",
             },
         )
+
+
+def _registry() -> jws.JWSRegistry:
+    registry = jws.JWSRegistry(algorithms=["RS256", "PS256"])
+    registry.max_header_length = 16_384  # the whole certificate may be in it (x5c)
+    return registry
 
 
 def _b64(data: bytes) -> str:
