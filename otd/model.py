@@ -491,6 +491,9 @@ class EndpointState:
     same_difference: int = 0  # times in a row that it differed in the same way
     failing_since: datetime | None = None
     unreachable_from: tuple[str, ...] = ()  # relays that could not reach it since it was last confirmed
+    removed: bool = False  # no longer configured; the row stays until a `forget` was answered
+    leaving: Endpoint | None = None  # as it was where a `forget` is still owed: removed, or moved to another pool
+    leaving_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,315 @@
+"""Work rows: hints, claims, leases, lanes.
+
+A row is due at `due`. A claim leases it under a new token; a lease that ran out counts as free. A hint pulls `due`
+forward and notes in `again` when it wants the row to have run: a claim empties that, so what stands there at the end
+of a run came meanwhile, and the row runs again.
+
+Locks are always taken in the order lanes, endpoints, work, so that transactions on PostgreSQL cannot wait in a ring.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, bindparam, case, delete, func, insert, select, update
+
+from otd.model import LaneState, Settled, Work, WorkKind, WorkState
+from otd.store.tables import at, at_or_none, lanes, ms, parts, span, work
+from otd.store.transaction import Transaction, greatest, least, line
+
+PARKED = timedelta(days=1)  # a parked row is tried again after this; a caller may ask for longer
+AGAIN: Mapping[str, timedelta] = {"refresh": timedelta(seconds=5)}  # a run that was hinted meanwhile: how soon again
+JITTER = 0.1  # the share of a period by which it may become shorter
+AWAITED = timedelta(seconds=30)  # a success that is due sooner than this awaits an answer; it comes exactly then
+SPREAD = timedelta(seconds=60)  # over this the overdue rows of a lane that resumes are spread
+SOON = timedelta(minutes=10)  # a meeting that began less than this ago still has people looking for Join
+
+
+def add(tx: Transaction, rows: Iterable[tuple[WorkKind, str, str]]) -> None:
+    """New work (kind, name, lane), due now."""
+    now = tx.clock()
+    new = [{"key": f"{kind}:{name}", "kind": kind, "name": name, "lane": lane, "due": now} for kind, name, lane in rows]
+    if new:
+        tx.connection.execute(insert(work), new)
+
+
+def drop(tx: Transaction, kind: WorkKind, names: Iterable[str]) -> None:
+    keys = [{"this": f"{kind}:{name}"} for name in names]
+    if keys:
+        tx.connection.execute(delete(work).where(work.c.key == bindparam("this")), keys)
+
+
+def move(tx: Transaction, kind: WorkKind, to: Mapping[str, str]) -> None:
+    """Put the work of these names into these lanes, un-parked and due now: its settings changed."""
+    for name, lane in to.items():
+        tx.connection.execute(update(work).where(work.c.key == f"{kind}:{name}").values(lane=lane))
+        unpark(tx, kind, name)
+
+
+def hint(tx: Transaction, kind: WorkKind, name: str, delay: timedelta = timedelta(0)) -> None:
+    """Make it due; a parked row stays parked, but runs again if it is just being tried."""
+    _hint(tx, work.c.key == f"{kind}:{name}", delay)
+
+
+def hint_everything(tx: Transaction) -> None:
+    """Un-park every row and make it due."""
+    tx.connection.execute(update(work).values(parked=False, attempt=0))
+    _hint(tx, work.c.key.is_not(None), timedelta(0))
+
+
+def _hint(tx: Transaction, which: ColumnElement[bool], delay: timedelta) -> None:
+    wanted = tx.now + span(delay)
+    tx.connection.execute(
+        update(work)
+        .where(which)
+        .values(
+            due=case((work.c.parked, work.c.due), else_=least(work.c.due, wanted)),
+            again=case((work.c.again.is_(None), wanted), else_=least(work.c.again, wanted)),
+        )
+    )
+
+
+def unpark(tx: Transaction, kind: WorkKind, name: str) -> None:
+    which = work.c.key == f"{kind}:{name}"
+    tx.connection.execute(update(work).where(which).values(parked=False, attempt=0))
+    _hint(tx, which, timedelta(0))
+
+
+def claim(tx: Transaction, owner: str, limit: int, lease: timedelta, kinds: tuple[WorkKind, ...]) -> tuple[Work, ...]:
+    """See `otd.ports.Store.claim`. The caps hold because whoever claims has locked the lanes it claims from first."""
+    if limit <= 0:
+        return ()
+    unpaused = select(lanes.c.name, lanes.c.cap, lanes.c.paused_until).where(lanes.c.paused_until <= tx.now)
+    for lane in tx.connection.execute(unpaused.order_by(lanes.c.name).with_for_update()).all():
+        if lane.paused_until > 0:
+            _resume(tx, lane.name, lane.cap)
+    chosen = _claimable(tx, limit, kinds).cte("chosen")
+    claimed = tx.connection.execute(
+        update(work)
+        .where(work.c.key.in_(select(chosen.c.key)))
+        .values(
+            owner=owner,
+            token=work.c.token + 1,
+            again=None,
+            lease=span(lease),
+            lease_until=tx.now + span(lease),
+        )
+        .returning(work)
+    ).all()
+    return tuple(_work(row) for row in sorted(claimed, key=lambda row: (row.due, row.key)))
+
+
+def _claimable(tx: Transaction, limit: int, kinds: tuple[WorkKind, ...]) -> Select[tuple[str]]:
+    """The keys of the rows to claim, locked; rows that another transaction is just writing are left to it."""
+    due = and_(work.c.due <= tx.now, work.c.lease_until <= tx.now)
+    if kinds:
+        due = and_(due, work.c.kind.in_(kinds))
+    other = work.alias("other")
+    leased = select(func.count()).where(other.c.lane == lanes.c.name, other.c.lease_until > tx.now).scalar_subquery()
+    room = select(lanes.c.name, (lanes.c.cap - leased).label("room")).where(lanes.c.paused_until <= tx.now).cte("room")
+    place = func.row_number().over(partition_by=work.c.lane, order_by=(work.c.due, work.c.key))
+    ranked = (
+        select(work.c.key, work.c.due, place.label("place"), room.c.room)
+        .join(room, room.c.name == work.c.lane)
+        .where(due, room.c.room > 0)
+        .cte("ranked")
+    )
+    first = (
+        select(ranked.c.key).where(ranked.c.place <= ranked.c.room).order_by(ranked.c.due, ranked.c.key).limit(limit)
+    )
+    return select(work.c.key).where(work.c.key.in_(first), due).with_for_update(skip_locked=True)
+
+
+def _resume(tx: Transaction, lane: str, cap: int) -> None:
+    """The pause of a lane is over: what became due meanwhile begins spread over one period, who meets soon first.
+
+    As many as the lane may run at once begin at once.
+    """
+    tx.connection.execute(update(lanes).where(lanes.c.name == lane).values(paused_until=0, why=""))
+    overdue = tx.connection.execute(
+        select(work.c.key, work.c.kind, work.c.name, work.c.due)
+        .where(work.c.lane == lane, work.c.due <= tx.now, work.c.lease_until <= tx.now)
+        .with_for_update()
+    ).all()
+    if len(overdue) <= cap:
+        return
+    now = tx.clock()
+    soonest = _soonest(tx, now - span(SOON))
+    ordered = sorted(overdue, key=lambda row: (soonest.get((row.kind, row.name), now + span(PARKED)), row.due, row.key))
+    gap = span(SPREAD) / (len(ordered) - cap)
+    tx.connection.execute(
+        update(work).where(work.c.key == bindparam("this")).values(due=bindparam("then")),
+        [{"this": row.key, "then": now + int(gap * (place + 1))} for place, row in enumerate(ordered[cap:])],
+    )
+
+
+def _soonest(tx: Transaction, after: int) -> dict[tuple[str, str], int]:
+    """When the next meeting of each room and endpoint starts, as far as it was read."""
+    found: dict[tuple[str, str], int] = {}
+    for endpoint, room, starts in tx.connection.execute(select(parts.c.endpoint, parts.c.room, parts.c.starts)):
+        ahead = [start for start in json.loads(starts) if start >= after]
+        for key in (("deliver", endpoint), ("refresh", room)) if ahead else ():
+            found[key] = min(ahead[0], found.get(key, ahead[0]))
+    return found
+
+
+def _held(item: Work) -> ColumnElement[bool]:
+    return and_(work.c.key == item.key, work.c.token == item.token, work.c.lease_until > 0)
+
+
+def begin(tx: Transaction, item: Work) -> bool:
+    """Whether the claim still holds; then its lease starts anew. In a lane that was paused meanwhile it is given back,
+    so that what a Retry-After forbids does not go out because it was claimed just before."""
+    open_lane = select(lanes.c.name).where(lanes.c.paused_until <= tx.now).scalar_subquery()
+    begun = tx.connection.execute(
+        update(work)
+        .where(_held(item), work.c.lease_until > tx.now, work.c.lane.in_(open_lane))
+        .values(lease_until=tx.now + work.c.lease)
+    )
+    if begun.rowcount == 1:
+        return True
+    tx.connection.execute(update(work).where(_held(item)).values(owner="", lease_until=0))
+    return False
+
+
+def finish(tx: Transaction, item: Work, settled: Settled, rng: random.Random) -> None:
+    """See `otd.ports.Store.finish`. A period is an upper bound: jitter only shortens it."""
+    if settled.pause_lane is not None:
+        _pause_for(tx, item, settled.pause_lane, settled.code or settled.error)
+    after = tx.now + _shortened(settled, rng)
+    soon = tx.now + span(AGAIN.get(item.kind, timedelta(0)))
+    hinted = least(after, greatest(work.c.again, soon))
+    failed = bool(settled.error) or settled.parked
+    tx.connection.execute(
+        update(work)
+        .where(_held(item))
+        .values(
+            due=after if settled.parked else case((work.c.again.is_(None), after), else_=hinted),
+            owner="",
+            lease_until=0,
+            attempt=work.c.attempt + 1 if failed else 0,
+            parked=settled.parked,
+            error=line(settled.error),
+            code=line(settled.code, 64),
+            mend=line(settled.mend),
+            failing_since=func.coalesce(work.c.failing_since, tx.now) if failed else None,
+        )
+    )
+
+
+def _shortened(settled: Settled, rng: random.Random) -> int:
+    if settled.parked:
+        return span(max(settled.after, PARKED))
+    if not settled.error and settled.after < AWAITED:
+        return span(settled.after)
+    return int(span(settled.after) * (1 - JITTER * rng.random()))
+
+
+def _pause_for(tx: Transaction, item: Work, pause: timedelta, why: str) -> None:
+    lane = select(work.c.lane).where(_held(item)).scalar_subquery()
+    until = tx.now + span(pause)
+    tx.connection.execute(
+        update(lanes)
+        .where(lanes.c.name == lane, lanes.c.paused_until < until)
+        .values(paused_until=until, why=line(why))
+    )
+
+
+def pause(tx: Transaction, lane: str, until: datetime, why: str) -> None:
+    tx.connection.execute(
+        update(lanes)
+        .where(lanes.c.name == lane, lanes.c.paused_until < ms(until))
+        .values(paused_until=ms(until), why=line(why))
+    )
+
+
+def next_due(tx: Transaction) -> datetime | None:
+    """When the next row can be claimed. In a lane that is full: at the latest when its first lease runs out."""
+    idle = (
+        select(work.c.due)
+        .where(work.c.lane == lanes.c.name, work.c.lease_until <= tx.now)
+        .order_by(work.c.due)
+        .limit(1)
+        .scalar_subquery()
+    )
+    leased = and_(work.c.lane == lanes.c.name, work.c.lease_until > tx.now)
+    found = tx.connection.execute(
+        select(
+            lanes.c.cap,
+            lanes.c.paused_until,
+            idle.label("idle"),
+            select(func.count()).where(leased).scalar_subquery().label("leased"),
+            select(func.min(work.c.lease_until)).where(leased).scalar_subquery().label("freed"),
+        )
+    ).all()
+    times = [time for lane in found if (time := _claimable_at(lane)) is not None]
+    return at(min(times)) if times else None
+
+
+def _claimable_at(lane: Any) -> int | None:
+    if lane.cap <= 0:
+        return None
+    full = lane.leased >= lane.cap
+    times = [time for time in (None if full else lane.idle, lane.freed) if time is not None]
+    return max(min(times), lane.paused_until) if times else None
+
+
+def release(tx: Transaction, owner_prefix: str) -> int:
+    """Take the leases away; whoever held them finds another token."""
+    owned = and_(work.c.owner.startswith(owner_prefix, autoescape=True), work.c.lease_until > 0)
+    return tx.connection.execute(
+        update(work).where(owned).values(owner="", lease_until=0, token=work.c.token + 1)
+    ).rowcount
+
+
+def states(tx: Transaction) -> tuple[WorkState, ...]:
+    rows = tx.connection.execute(select(work, tx.now.label("now")).order_by(work.c.key)).all()
+    return tuple(
+        WorkState(
+            kind=row.kind,
+            name=row.name,
+            lane=row.lane,
+            due=at(row.due),
+            attempt=row.attempt,
+            parked=row.parked,
+            leased=row.lease_until > row.now,
+            error=row.error,
+            code=row.code,
+            mend=row.mend,
+            failing_since=at_or_none(row.failing_since),
+        )
+        for row in rows
+    )
+
+
+def lane_states(tx: Transaction) -> tuple[LaneState, ...]:
+    leased = (
+        select(func.count()).where(work.c.lane == lanes.c.name, work.c.lease_until > tx.now).scalar_subquery()
+    ).label("leased")
+    rows = tx.connection.execute(select(lanes, leased, tx.now.label("now")).order_by(lanes.c.name)).all()
+    return tuple(
+        LaneState(
+            name=row.name,
+            cap=row.cap,
+            paused_until=at(row.paused_until) if row.paused_until > row.now else None,
+            why=row.why if row.paused_until > row.now else "",
+            leased=row.leased,
+        )
+        for row in rows
+    )
+
+
+def _work(row: Any) -> Work:
+    return Work(
+        kind=row.kind,
+        name=row.name,
+        lane=row.lane,
+        token=row.token,
+        attempt=row.attempt,
+        due=at(row.due),
+        lease_until=at(row.lease_until),
+    )

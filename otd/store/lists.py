@@ -1,0 +1,143 @@
+"""Rooms as they were read, the parts of endpoints' lists, and the desired lists."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, select, update
+
+from otd.errors import Missing
+from otd.model import Booking, BookingList, Desired, Failed, Reading, Room, RoomState
+from otd.store import claims, records
+from otd.store.tables import at, at_or_none, endpoints, ms, parts, rooms
+from otd.store.transaction import Transaction, greatest, line
+
+
+def not_configured(name: str) -> Missing:
+    return Missing(name, "it is not in the settings (any more)", "run `otd check`")
+
+
+def save_reading(tx: Transaction, reading: Reading) -> None:
+    saved = tx.connection.execute(
+        update(rooms).where(rooms.c.name == reading.room).values(_failed(tx, reading) | _read(tx, reading))
+    )
+    if saved.rowcount == 0:
+        raise not_configured(reading.room)
+
+
+def _failed(tx: Transaction, reading: Reading) -> dict[str, object]:
+    if not isinstance(reading, Failed):
+        return {"failing_since": None, "error": "", "code": "", "mend": ""}
+    error = reading.error
+    since = func.coalesce(rooms.c.failing_since, tx.now)
+    return {"failing_since": since, "error": line(error.why), "code": line(error.code, 64), "mend": line(error.mend)}
+
+
+def _read(tx: Transaction, reading: Reading) -> dict[str, object]:
+    if isinstance(reading, Failed):
+        return {}
+    problems = tx.vault.seal(f"rooms/{reading.room}/problems", records.dump(reading.problems))
+    return {"read_at": tx.now, "meetings": len(reading.meetings), "problems": problems if reading.problems else None}
+
+
+def part(tx: Transaction, endpoint: str, room: str) -> tuple[Booking, ...] | None:
+    sealed = tx.connection.execute(
+        select(parts.c.bookings).where(parts.c.endpoint == endpoint, parts.c.room == room)
+    ).scalar()
+    if sealed is None:
+        return None
+    return records.load_tuple(Booking, tx.vault.open(_part(endpoint, room), bytes(sealed)))
+
+
+def put_part(tx: Transaction, endpoint: str, room: str, bookings: tuple[Booking, ...]) -> None:
+    sealed = tx.vault.seal(_part(endpoint, room), records.dump(bookings))
+    starts = json.dumps(sorted({ms(booking.start) for booking in bookings}))
+    put = tx.connection.execute(
+        update(parts).where(parts.c.endpoint == endpoint, parts.c.room == room).values(bookings=sealed, starts=starts)
+    )
+    if put.rowcount == 0:
+        raise not_configured(f"{room} on {endpoint}")
+
+
+def _part(endpoint: str, room: str) -> str:
+    return f"parts/{endpoint}/{room}"
+
+
+def put_desired(tx: Transaction, wanted: BookingList, digest: str) -> int:
+    """A new list is a new start: failures of the one before do not slow it down. What was confirmed, was."""
+    sealed = tx.vault.seal(_desired(wanted.endpoint), records.dump(wanted))
+    revision = tx.connection.execute(
+        update(endpoints)
+        .where(endpoints.c.name == wanted.endpoint, endpoints.c.removed.is_(False))
+        .values(
+            revision=_next_revision(tx),
+            digest=digest,
+            desired=sealed,
+            desired_since=tx.now,
+            failures=0,
+            difference="",
+            same_difference=0,
+        )
+        .returning(endpoints.c.revision)
+    ).scalar()
+    if revision is None:
+        raise not_configured(wanted.endpoint)
+    claims.hint(tx, "deliver", wanted.endpoint)
+    return int(revision)
+
+
+def renumber(tx: Transaction, endpoint: str, above: int) -> int:
+    revision = tx.connection.execute(
+        update(endpoints)
+        .where(endpoints.c.name == endpoint)
+        .values(revision=greatest(_next_revision(tx), above + 1))
+        .returning(endpoints.c.revision)
+    ).scalar()
+    if revision is None:
+        raise not_configured(endpoint)
+    return int(revision)
+
+
+def _next_revision(tx: Transaction) -> ColumnElement[int]:
+    """Never back, even when an older copy of the database was restored: the clock has gone on since."""
+    return greatest(endpoints.c.revision + 1, tx.now)
+
+
+def _desired(endpoint: str) -> str:
+    return f"endpoints/{endpoint}/desired"
+
+
+def desired(tx: Transaction, endpoint: str) -> Desired | None:
+    row = tx.connection.execute(select(endpoints).where(endpoints.c.name == endpoint)).one_or_none()
+    return None if row is None else desired_of(tx, row)
+
+
+def desired_of(tx: Transaction, row: Any) -> Desired | None:
+    """The desired list in a row of `endpoints`."""
+    if row.desired is None:
+        return None
+    wanted = records.load(BookingList, tx.vault.open(_desired(row.name), bytes(row.desired)))
+    return Desired(revision=row.revision, digest=row.digest, list=wanted, since=at(row.desired_since))
+
+
+def room_states(tx: Transaction) -> tuple[RoomState, ...]:
+    return tuple(
+        RoomState(
+            room=records.load(Room, row.room),
+            read_at=at_or_none(row.read_at),
+            meetings=row.meetings,
+            problems=_problems(tx, row.name, row.problems),
+            failing_since=at_or_none(row.failing_since),
+            error=row.error,
+            code=row.code,
+            mend=row.mend,
+        )
+        for row in tx.connection.execute(select(rooms).order_by(rooms.c.name))
+    )
+
+
+def _problems(tx: Transaction, room: str, sealed: bytes | None) -> tuple[str, ...]:
+    if sealed is None:
+        return ()
+    return records.load_tuple(str, tx.vault.open(f"rooms/{room}/problems", bytes(sealed)))

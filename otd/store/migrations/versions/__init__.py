@@ -1,0 +1,1 @@
+"""One file for each step, in order; a step that was ever shipped is never changed again."""

@@ -1,0 +1,197 @@
+"""What goes out to endpoints and what comes back: sequence numbers, receipts, relays."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import insert, select, update
+
+from otd.model import Endpoint, EndpointState, Hello, Receipt, RelayState, Sent, Verb
+from otd.store import adoption, claims, records
+from otd.store.lists import desired_of, not_configured
+from otd.store.tables import at, at_or_none, endpoints, ms, relays, span
+from otd.store.transaction import Transaction, greatest, line
+
+SILENT = timedelta(seconds=20)  # a relay that was not heard for longer was not alive
+
+
+def sending(tx: Transaction, endpoint: str, verb: Verb, revision: int, relay: str) -> int:
+    """Sequence numbers follow the clock as revisions do, so that they too do not go back with a restored copy."""
+    sequence = tx.connection.execute(
+        update(endpoints)
+        .where(endpoints.c.name == endpoint)
+        .values(
+            sequence=greatest(endpoints.c.sequence + 1, tx.now),
+            sent_verb=verb,
+            sent_revision=revision,
+            sent_at=tx.now,
+            sent_relay=relay,
+        )
+        .returning(endpoints.c.sequence)
+    ).scalar()
+    if sequence is None:
+        raise not_configured(endpoint)
+    return int(sequence)
+
+
+def apply(tx: Transaction, receipt: Receipt) -> bool:
+    """See `otd.ports.Store.apply`."""
+    row = tx.connection.execute(
+        select(endpoints, tx.now.label("now")).where(endpoints.c.name == receipt.endpoint).with_for_update()
+    ).one_or_none()
+    if row is None or not _counts(receipt, row):
+        return False
+    if receipt.outcome == "forgotten" and row.removed:
+        adoption.discard(tx, row.name)
+        return True
+    tx.connection.execute(
+        update(endpoints)
+        .where(endpoints.c.name == row.name)
+        .values(
+            applied_revision=receipt.revision,
+            applied_sequence=receipt.sequence,
+            applied_counter=receipt.counter,
+            receipt=tx.vault.seal(_receipt(row.name), records.dump(receipt)),
+            **_verdict(receipt, row),
+        )
+    )
+    if _confirms(receipt, row):
+        claims.unpark(tx, "deliver", row.name)  # whatever a person was needed for is over
+    else:
+        claims.hint(tx, "deliver", row.name)
+    return True
+
+
+def _counts(receipt: Receipt, row: Any) -> bool:
+    """Whether it tells something new about a delivery that went out from here, from a pool that it went to.
+
+    Without the upper bounds one receipt with a high number, from before a backup was restored or from a relay that
+    lies, would silence all that come after it.
+    """
+    pools = {records.load(Endpoint, text).pool for text in (row.endpoint, row.leaving) if text}
+    if receipt.verb != "forget":
+        pools = {records.load(Endpoint, row.endpoint).pool}
+    sent_from_here = receipt.revision <= row.revision and receipt.sequence <= row.sequence
+    newer = receipt.order > (row.applied_revision, row.applied_sequence, row.applied_counter)
+    return receipt.pool in pools and sent_from_here and newer
+
+
+def _confirms(receipt: Receipt, row: Any) -> bool:
+    seen = receipt.outcome == "confirmed" and receipt.verb in ("put", "read")
+    return seen and receipt.revision == row.revision and row.desired is not None
+
+
+def _verdict(receipt: Receipt, row: Any) -> dict[str, Any]:
+    """What the receipt changes in what is known of the endpoint."""
+    if receipt.outcome == "forgotten":
+        return {"leaving": None, "leaving_since": None}
+    if _confirms(receipt, row):
+        return {
+            "confirmed_revision": receipt.revision,
+            "confirmed_at": row.now,
+            "failures": 0,
+            "difference": "",
+            "same_difference": 0,
+            "failing_since": None,
+            "unreachable_from": "[]",
+        }
+    if receipt.outcome == "confirmed":
+        return {}  # of a list that another has replaced since: no failure, and nothing to be content with
+    since = row.now if row.failing_since is None else row.failing_since
+    changes: dict[str, Any] = {"failures": row.failures + 1, "failing_since": since}
+    if receipt.outcome == "differs":
+        difference = hashlib.sha256(records.dump(receipt.differences).encode()).hexdigest()
+        changes["difference"] = difference
+        changes["same_difference"] = row.same_difference + 1 if difference == row.difference else 1
+    if receipt.outcome == "unreachable":
+        changes["unreachable_from"] = json.dumps(sorted({*json.loads(row.unreachable_from), receipt.relay}))
+    return changes
+
+
+def _receipt(endpoint: str) -> str:
+    return f"endpoints/{endpoint}/receipt"
+
+
+def endpoint_state(tx: Transaction, name: str) -> EndpointState:
+    row = tx.connection.execute(select(endpoints).where(endpoints.c.name == name)).one_or_none()
+    if row is None:
+        raise not_configured(name)
+    return _state(tx, row)
+
+
+def endpoint_states(tx: Transaction) -> tuple[EndpointState, ...]:
+    rows = tx.connection.execute(select(endpoints).order_by(endpoints.c.name)).all()
+    return tuple(_state(tx, row) for row in rows)
+
+
+def _state(tx: Transaction, row: Any) -> EndpointState:
+    sealed = row.receipt
+    return EndpointState(
+        endpoint=records.load(Endpoint, row.endpoint),
+        desired=desired_of(tx, row),
+        confirmed_revision=row.confirmed_revision,
+        confirmed_at=at_or_none(row.confirmed_at),
+        sent=_sent(row),
+        receipt=records.load(Receipt, tx.vault.open(_receipt(row.name), bytes(sealed))) if sealed else None,
+        failures=row.failures,
+        same_difference=row.same_difference,
+        failing_since=at_or_none(row.failing_since),
+        unreachable_from=tuple(json.loads(row.unreachable_from)),
+        removed=row.removed,
+        leaving=records.load(Endpoint, row.leaving) if row.leaving else None,
+        leaving_since=at_or_none(row.leaving_since),
+    )
+
+
+def _sent(row: Any) -> Sent | None:
+    if row.sent_at is None:
+        return None
+    return Sent(
+        verb=row.sent_verb,
+        revision=row.sent_revision,
+        sequence=row.sequence,
+        at=at(row.sent_at),
+        relay=row.sent_relay,
+    )
+
+
+def heard(tx: Transaction, hello: Hello) -> bool:
+    """See `otd.ports.Store.heard`. A process that said that it leaves does not come back by a hello that was late."""
+    name = line(hello.relay, 64)
+    known = tx.connection.execute(
+        select(relays, tx.now.label("now")).where(relays.c.name == name).with_for_update()
+    ).one_or_none()
+    started = ms(hello.started_at)
+    if known is not None and known.leaving and known.started_at == started:
+        return False
+    values = {
+        "pool": line(hello.pool, 64),
+        "version": line(hello.version, 64),
+        "started_at": started,
+        "last_seen": tx.now,
+        "leaving": hello.leaving,
+        "clock_offset": hello.clock_offset // timedelta(milliseconds=1),
+    }
+    if known is None:
+        tx.connection.execute(insert(relays).values(name=name, **values))
+        return not hello.leaving
+    tx.connection.execute(update(relays).where(relays.c.name == name).values(values))
+    was_alive = not known.leaving and known.started_at == started and known.last_seen >= known.now - span(SILENT)
+    return not hello.leaving and not was_alive
+
+
+def relay_states(tx: Transaction) -> tuple[RelayState, ...]:
+    return tuple(
+        RelayState(
+            name=row.name,
+            pool=row.pool,
+            version=row.version,
+            last_seen=at(row.last_seen),
+            leaving=row.leaving,
+            clock_offset=timedelta(milliseconds=row.clock_offset),
+        )
+        for row in tx.connection.execute(select(relays).order_by(relays.c.name))
+    )

@@ -1,0 +1,206 @@
+"""The Store on SQLite or PostgreSQL: every method is one transaction; what it does is said in the module it calls."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+from sqlalchemy import insert, select
+
+from otd.model import (
+    Booking,
+    BookingList,
+    Desired,
+    Endpoint,
+    EndpointState,
+    Hello,
+    LaneState,
+    Reading,
+    Receipt,
+    RelayState,
+    Room,
+    RoomState,
+    Settled,
+    Verb,
+    Work,
+    WorkKind,
+    WorkState,
+)
+from otd.ports import Clock
+from otd.store import adoption, claims, lists, receipts
+from otd.store.database import Database
+from otd.store.tables import at, meta
+from otd.store.transaction import Transaction
+from otd.store.vault import Vault
+
+_NO_WAIT = timedelta(0)
+
+
+class SqlStore:
+    """See `otd.ports.Store` for the promises.
+
+    `key` seals what may be private; at least 16 random bytes, the same for every process on this database. `migrate`
+    brings the tables to this version first. `exclusive` (SQLite only; PostgreSQL is made for sharing) refuses to open
+    while another process holds the database so: then every lease found at the start is a dead owner's. `clock` and
+    `rng` are for tests; without them the database's clock holds, and jitter is random.
+
+    Raises BadSetting when the database cannot be opened or was sealed with another key, Unreachable when a server
+    does not answer; every method may raise Unreachable.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        key: bytes,
+        migrate: bool = True,
+        *,
+        exclusive: bool = False,
+        clock: Clock | None = None,
+        rng: random.Random | None = None,
+    ) -> None:
+        self._vault = Vault(key)
+        self._rng = rng or random.Random()  # noqa: S311 - spreads load, protects nothing
+        self._database = Database(url, migrate=migrate, exclusive=exclusive, clock=clock)
+        try:
+            self._check_key(migrate)
+        except BaseException:
+            self.close()
+            raise
+
+    def _check_key(self, may_write: bool) -> None:
+        place, proof = "meta/key", "otd"
+        with self._writing() if may_write else self._reading() as tx:
+            sealed = tx.connection.execute(select(meta.c.value).where(meta.c.name == "key")).scalar()
+            if sealed is not None:
+                self._vault.open(place, bytes(sealed))
+            elif may_write:
+                tx.connection.execute(insert(meta).values(name="key", value=self._vault.seal(place, proof)))
+
+    @contextmanager
+    def _reading(self) -> Iterator[Transaction]:
+        with self._database.reading() as connection:
+            yield Transaction(connection, self._database.now, self._vault)
+
+    @contextmanager
+    def _writing(self) -> Iterator[Transaction]:
+        with self._database.writing() as connection:
+            yield Transaction(connection, self._database.now, self._vault)
+
+    def now(self) -> datetime:
+        with self._reading() as tx:
+            return at(tx.clock())
+
+    def adopt(
+        self,
+        rooms: Iterable[Room],
+        endpoints: Iterable[Endpoint],
+        lanes: Mapping[str, int],
+        settings_digest: str,
+    ) -> None:
+        with self._writing() as tx:
+            adoption.adopt(tx, tuple(rooms), tuple(endpoints), lanes, settings_digest)
+
+    # work ---------------------------------------------------------------------------------------------------------
+
+    def hint(self, kind: WorkKind, name: str, *, delay: timedelta = _NO_WAIT) -> None:
+        with self._writing() as tx:
+            claims.hint(tx, kind, name, delay)
+
+    def claim(self, owner: str, *, limit: int, lease: timedelta, kinds: tuple[WorkKind, ...] = ()) -> tuple[Work, ...]:
+        with self._writing() as tx:
+            return claims.claim(tx, owner, limit, lease, kinds)
+
+    def begin(self, work: Work) -> bool:
+        with self._writing() as tx:
+            return claims.begin(tx, work)
+
+    def finish(self, work: Work, settled: Settled) -> None:
+        with self._writing() as tx:
+            claims.finish(tx, work, settled, self._rng)
+
+    def next_due(self) -> datetime | None:
+        with self._reading() as tx:
+            return claims.next_due(tx)
+
+    def release(self, owner_prefix: str) -> int:
+        with self._writing() as tx:
+            return claims.release(tx, owner_prefix)
+
+    def unpark(self, kind: WorkKind, name: str) -> None:
+        with self._writing() as tx:
+            claims.unpark(tx, kind, name)
+
+    def pause(self, lane: str, until: datetime, why: str) -> None:
+        with self._writing() as tx:
+            claims.pause(tx, lane, until, why)
+
+    # rooms and lists ----------------------------------------------------------------------------------------------
+
+    def save_reading(self, reading: Reading) -> None:
+        with self._writing() as tx:
+            lists.save_reading(tx, reading)
+
+    def part(self, endpoint: str, room: str) -> tuple[Booking, ...] | None:
+        with self._reading() as tx:
+            return lists.part(tx, endpoint, room)
+
+    def put_part(self, endpoint: str, room: str, bookings: tuple[Booking, ...]) -> None:
+        with self._writing() as tx:
+            lists.put_part(tx, endpoint, room, bookings)
+
+    def put_desired(self, wanted: BookingList, digest: str) -> int:
+        with self._writing() as tx:
+            return lists.put_desired(tx, wanted, digest)
+
+    def desired(self, endpoint: str) -> Desired | None:
+        with self._reading() as tx:
+            return lists.desired(tx, endpoint)
+
+    def renumber(self, endpoint: str, above: int) -> int:
+        with self._writing() as tx:
+            return lists.renumber(tx, endpoint, above)
+
+    # delivery -----------------------------------------------------------------------------------------------------
+
+    def endpoint(self, name: str) -> EndpointState:
+        with self._reading() as tx:
+            return receipts.endpoint_state(tx, name)
+
+    def sending(self, endpoint: str, verb: Verb, revision: int, relay: str) -> int:
+        with self._writing() as tx:
+            return receipts.sending(tx, endpoint, verb, revision, relay)
+
+    def apply(self, receipt: Receipt) -> bool:
+        with self._writing() as tx:
+            return receipts.apply(tx, receipt)
+
+    def heard(self, hello: Hello) -> bool:
+        with self._writing() as tx:
+            return receipts.heard(tx, hello)
+
+    # looking ------------------------------------------------------------------------------------------------------
+
+    def rooms(self) -> tuple[RoomState, ...]:
+        with self._reading() as tx:
+            return lists.room_states(tx)
+
+    def endpoints(self) -> tuple[EndpointState, ...]:
+        with self._reading() as tx:
+            return receipts.endpoint_states(tx)
+
+    def relays(self) -> tuple[RelayState, ...]:
+        with self._reading() as tx:
+            return receipts.relay_states(tx)
+
+    def work(self) -> tuple[WorkState, ...]:
+        with self._reading() as tx:
+            return claims.states(tx)
+
+    def lanes(self) -> tuple[LaneState, ...]:
+        with self._reading() as tx:
+            return claims.lane_states(tx)
+
+    def close(self) -> None:
+        self._database.close()

@@ -1,0 +1,160 @@
+"""The tables, and how times are written in them.
+
+Every time is a whole number of milliseconds since 1970, UTC: the same on both databases, sorted and added up by the
+database itself. 0 stands for "not leased" and "not paused"; NULL for "never". Sealed columns are bytes that only
+`vault.Vault` opens; everything else may be read by whoever looks after the database.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+from otd.model import EPOCH
+
+HEAD = "0001"  # the migration that makes exactly these tables; a test compares. Numbers, so that newer is greater
+VERSION_TABLE = "otd_version"
+
+LONGEST = timedelta(days=36_500)  # "never" for whoever adds it to now; keeps sums within what a datetime can say
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pk",
+        "fk": "%(table_name)s_%(column_0_name)s_fk",
+        "ix": "%(table_name)s_%(column_0_name)s",
+    }
+)
+
+meta = Table(
+    "meta", metadata, Column("name", String(64), primary_key=True), Column("value", LargeBinary, nullable=False)
+)
+
+lanes = Table(
+    "lanes",
+    metadata,
+    Column("name", String(128), primary_key=True),
+    Column("cap", Integer, nullable=False),
+    Column("paused_until", BigInteger, nullable=False, default=0),
+    Column("why", Text, nullable=False, default=""),
+)
+
+work = Table(
+    "work",
+    metadata,
+    Column("key", String(128), primary_key=True),  # kind:name
+    Column("kind", String(16), nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("lane", String(128), ForeignKey("lanes.name"), nullable=False),
+    Column("due", BigInteger, nullable=False),
+    # The generation: when the hints that came since the claim want it to run again; NULL when none came.
+    Column("again", BigInteger),
+    Column("owner", String(200), nullable=False, default=""),
+    Column("token", BigInteger, nullable=False, default=0),  # grows with every claim and every lease taken away
+    Column("lease", BigInteger, nullable=False, default=0),  # its length
+    Column("lease_until", BigInteger, nullable=False, default=0),
+    Column("attempt", Integer, nullable=False, default=0),
+    Column("parked", Boolean, nullable=False, default=False),
+    Column("error", Text, nullable=False, default=""),
+    Column("code", String(64), nullable=False, default=""),
+    Column("mend", Text, nullable=False, default=""),
+    Column("failing_since", BigInteger),
+)
+Index("work_lane_due", work.c.lane, work.c.due)
+Index("work_lane_lease", work.c.lane, work.c.lease_until)
+
+rooms = Table(
+    "rooms",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("room", Text, nullable=False),
+    Column("read_at", BigInteger),
+    Column("meetings", Integer, nullable=False, default=0),
+    Column("problems", LargeBinary),  # sealed: file names can be subjects
+    Column("failing_since", BigInteger),
+    Column("error", Text, nullable=False, default=""),
+    Column("code", String(64), nullable=False, default=""),
+    Column("mend", Text, nullable=False, default=""),
+)
+
+endpoints = Table(
+    "endpoints",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("endpoint", Text, nullable=False),
+    Column("removed", Boolean, nullable=False, default=False),
+    Column("leaving", Text),  # the endpoint as it was configured where a `forget` is still owed
+    Column("leaving_since", BigInteger),
+    Column("revision", BigInteger, nullable=False, default=0),
+    Column("digest", String(128), nullable=False, default=""),
+    Column("desired", LargeBinary),  # sealed
+    Column("desired_since", BigInteger),
+    Column("sequence", BigInteger, nullable=False, default=0),  # of the last delivery
+    Column("sent_verb", String(16), nullable=False, default=""),
+    Column("sent_revision", BigInteger, nullable=False, default=0),
+    Column("sent_at", BigInteger),  # NULL: nothing was ever sent
+    Column("sent_relay", String(64), nullable=False, default=""),
+    Column("confirmed_revision", BigInteger, nullable=False, default=0),
+    Column("confirmed_at", BigInteger),
+    Column("applied_revision", BigInteger, nullable=False, default=-1),
+    Column("applied_sequence", BigInteger, nullable=False, default=-1),
+    Column("applied_counter", BigInteger, nullable=False, default=-1),
+    Column("receipt", LargeBinary),  # sealed
+    Column("failures", Integer, nullable=False, default=0),
+    Column("difference", String(64), nullable=False, default=""),  # what last differed, as a digest
+    Column("same_difference", Integer, nullable=False, default=0),
+    Column("failing_since", BigInteger),
+    Column("unreachable_from", Text, nullable=False, default="[]"),
+)
+
+parts = Table(
+    "parts",  # one row for every room that an endpoint shows, from the moment both are configured
+    metadata,
+    Column("endpoint", String(64), ForeignKey("endpoints.name", ondelete="CASCADE"), primary_key=True),
+    Column("room", String(64), ForeignKey("rooms.name", ondelete="CASCADE"), primary_key=True, index=True),
+    Column("bookings", LargeBinary),  # sealed; NULL: never read
+    Column("starts", Text, nullable=False, default="[]"),  # when they start, so that who meets soon can go first
+)
+
+relays = Table(
+    "relays",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("pool", String(64), nullable=False),
+    Column("version", String(64), nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("last_seen", BigInteger, nullable=False),
+    Column("leaving", Boolean, nullable=False),
+    Column("clock_offset", BigInteger, nullable=False),
+)
+
+
+def ms(time: datetime) -> int:
+    """A time as the tables write it."""
+    return (time - EPOCH) // timedelta(milliseconds=1)
+
+
+def span(length: timedelta) -> int:
+    """A length of time as the tables write it: not negative, and never so long that a sum leaves the calendar."""
+    return min(max(length, timedelta(0)), LONGEST) // timedelta(milliseconds=1)
+
+
+def at(milliseconds: int) -> datetime:
+    """The time that the tables write so."""
+    return EPOCH + timedelta(milliseconds=milliseconds)
+
+
+def at_or_none(milliseconds: int | None) -> datetime | None:
+    return None if milliseconds is None else at(milliseconds)
