@@ -19,7 +19,7 @@ NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\Z")
 _HOST = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9]([A-Za-z0-9_-]{0,62}))*\.?\Z")
 _DOMAIN = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]{0,62})(\.[a-z0-9]([a-z0-9-]{0,62}))+\Z")
 _MAILBOX = re.compile(r"[^@\s<>\"(),:;\\\x00-\x1f]{1,64}@[^@\s<>\"(),:;\\\x00-\x1f]{1,253}\Z")
-_SPAN = re.compile(r"(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?(?:(\d{1,9})ms)?\Z")
+_SPAN = re.compile(r"(?:([0-9]{1,9})d)?(?:([0-9]{1,9})h)?(?:([0-9]{1,9})m)?(?:([0-9]{1,9})s)?(?:([0-9]{1,9})ms)?\Z")
 
 
 def wrong(why: str, mend: str) -> PydanticCustomError:
@@ -141,7 +141,7 @@ def folder_mistake(text: str) -> tuple[str, str] | None:
 
 def host_and_port(address: str) -> tuple[str, int | None]:
     """The host (an IPv6 address without its brackets) and the port, None when none is given. Raises ValueError."""
-    found = re.fullmatch(r"\[([0-9A-Fa-f:.]+)\](?::(\d{1,5}))?|([^:\[\]/@?#\s]+)(?::(\d{1,5}))?", address)
+    found = re.fullmatch(r"\[([0-9A-Fa-f:.]+)\](?::([0-9]{1,5}))?|([^:\[\]/@?#\s]+)(?::([0-9]{1,5}))?", address)
     if not found:
         raise ValueError("not host or host:port")
     host, digits = (found[1], found[2]) if found[1] else (found[3], found[4])
