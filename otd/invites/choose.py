@@ -1,0 +1,41 @@
+"""Which of the meetings that were found is meant.
+
+The more trusted place wins; among equals the one that stands first, then the earlier row of the table of platforms.
+Two meetings of one platform that are trusted alike are ambiguous: a wrong dial string is worse than none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from otd.invites.invitation import QUOTED, Found
+from otd.model import Alternative, JoinInfo
+
+
+def choose(found: list[Found]) -> JoinInfo | None:
+    """The JoinInfo of the invitation with every other one as an alternative; `found` in the order of the table."""
+    if not found:
+        return None
+    ranked = sorted(found, key=lambda one: (one.trust, one.at))
+    best, others = ranked[0], ranked[1:]
+    rivals = [one for one in others if one.trust == best.trust and one.join.platform == best.join.platform]
+    lost = tuple(
+        Alternative(join=replace(one.join, alternatives=()), reason=_why(one, best))
+        for one in others
+        if one not in rivals
+    )
+    if rivals:
+        both = tuple(
+            Alternative(join=replace(one.join, alternatives=()), reason="ambiguous") for one in (best, *rivals)
+        )
+        evidence = tuple(piece for one in (best, *rivals) for piece in one.join.evidence)
+        return JoinInfo(platform=best.join.platform, evidence=evidence, alternatives=both + lost, reason="ambiguous")
+    return replace(best.join, alternatives=best.join.alternatives + lost) if lost else best.join
+
+
+def _why(one: Found, best: Found) -> str:
+    if one.trust // QUOTED > best.trust // QUOTED:
+        return "quoted"
+    if one.join.platform == best.join.platform:
+        return "other_meeting"
+    return "later" if one.trust == best.trust else "less_trusted"

@@ -1,0 +1,80 @@
+"""Plain addresses, the last resort: sip:, sips: and h323: as the invitation writes them, host##id, name.vmr@host.
+
+A mail address looks like a SIP address, so only what is marked as one counts, and never the organiser's or an
+attendee's. `sip:` in a signature is a person's: when there are several, none is dialled.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from otd.invites.invitation import BODY_TEXT, CONFERENCE, LOCATION, Found, Invitation, Passage
+from otd.model import JoinInfo
+
+_USER = r"[A-Za-z0-9._+*#-]{1,100}"
+_HOST = r"[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}"
+_SIP = re.compile(rf"(?<![A-Za-z0-9_.:-])sips?: ?({_USER}@{_HOST})(?![A-Za-z0-9@;=])", re.I)
+_H323 = re.compile(
+    rf"(?<![A-Za-z0-9_.-])h\.?323: ?((?:{_USER}@)?{_HOST}(?:##[0-9]{{3,20}}(?:#[0-9]{{1,12}})?)?)(?![\w@])", re.I
+)
+_GATEWAY = re.compile(rf"(?<![\w.@-])({_HOST}##[0-9]{{3,20}}(?:#[0-9]{{1,12}})?)(?![0-9#])")
+_ROOM = re.compile(r"[A-Za-z0-9_-]{1,60}\.(?:vr|vmr|space|cospace)", re.I)
+
+
+class _Address(NamedTuple):
+    uri: str
+    h323: bool
+    at: int
+
+
+def read(invitation: Invitation) -> list[Found]:
+    """The plain addresses of an invitation, each once; one that belongs to a person is not among them."""
+    people = frozenset(invitation.people())
+    found: dict[str, Found] = {}
+    for passage in invitation.passages:
+        for one in _addresses(passage):
+            key = one.uri.lower()
+            if key not in people and key not in found:
+                found[key] = _found(passage, one)
+    return list(found.values())
+
+
+def _addresses(passage: Passage) -> Iterator[_Address]:
+    text = passage.text
+    for raw in passage.others:
+        scheme, _, rest = raw.address.partition(":")
+        pattern = {"sip": _SIP, "sips": _SIP, "h323": _H323}.get(scheme.lower())
+        match = pattern.match(f"{scheme}:{rest.partition('?')[0]}") if pattern else None
+        if match:
+            yield _Address(match[1], pattern is _H323, raw.at)
+    lower = text.lower()
+    if "sip" in lower:
+        for match in _SIP.finditer(text):
+            yield _Address(match[1], False, match.start())
+    if "323:" in lower:
+        for match in _H323.finditer(text):
+            yield _Address(match[1], True, match.start())
+    if "##" in text:
+        for match in _GATEWAY.finditer(text):
+            yield _Address(match[1], True, match.start())
+    for address in passage.addresses:
+        if _ROOM.fullmatch(address.user):
+            yield _Address(f"{address.user}@{address.domain}", False, address.at)
+
+
+def _found(passage: Passage, one: _Address) -> Found:
+    trust = BODY_TEXT
+    if passage.source != "body":
+        trust += LOCATION if passage.source == "location" else CONFERENCE
+    else:
+        trust += passage.trust(LOCATION + 1)
+    join = JoinInfo(
+        platform="sip",
+        ids=(("address", one.uri),),
+        sip="" if one.h323 else one.uri,
+        h323=one.uri if one.h323 else "",
+        evidence=(passage.evidence("body_text"),),
+    )
+    return Found(join, trust, passage.at + one.at, one.uri.lower())

@@ -1,0 +1,266 @@
+"""Microsoft Teams: the hidden properties, every shape of its links, its native id and passcode, and video interop.
+
+Three numbers in these invitations look alike: the phone conference id (before a #), the native meeting id, and the
+video id. Only the last one is for interop, and it is only ever read behind the tenant's address or from a "more info"
+address (otd.invites.interop).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import NamedTuple
+from urllib.parse import unquote
+
+from otd.invites import interop, skype
+from otd.invites.interop import Interop
+from otd.invites.invitation import ADDRESS_BLOCK, BODY_LINK, MORE_INFO, PROPERTY, Found, Invitation, Passage
+from otd.invites.links import Link, Url, unwrap
+from otd.invites.site import under
+from otd.model import Evidence, JoinInfo
+
+HOSTS = ("teams.microsoft.com", "teams.live.com", "teams.microsoft.us", "teams.cloud.microsoft")
+
+_THREAD = re.compile(r"19:[A-Za-z0-9_.+=/-]{5,200}@(?:thread\.(?:v2|skype|tacv2)|unq\.gbl\.spaces)", re.I)
+_MEET = re.compile(r"/meet/([0-9]{9,15})/?", re.I)
+_GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.I)
+_CONFLINK = re.compile(
+    r"focus:id:teams:[0-9]:[0-9]!(19:[A-Za-z0-9_.+=-]{5,200})-(thread\.\w{1,8})!([0-9a-f-]{32,36})!([0-9a-f-]{32,36})"
+)
+_SCHEDULING = re.compile(r"/teams/([0-9a-f-]{36})/([0-9a-f-]{36})/19_([A-Za-z0-9_.+=-]{5,200}@thread\.\w{1,8})", re.I)
+# A native meeting id stands alone on its line, behind a label or below one, in groups of three.
+_MEETING_ID = re.compile(
+    r"^(?:[^\n0-9]{0,60}[:：][ ]?)?(2[0-9]{2}(?: [0-9]{3}){2}(?: [0-9]{1,3}){1,2}|2[0-9]{9,14}) *$", re.M
+)
+_PASSCODE = re.compile(r"\n(?:[^\n:：]{1,40}[:：]) ?\n?([A-Za-z0-9]{6,8}) *$", re.M)
+
+
+_ID_NAMES = ("thread_id", "tenant_id", "organizer_id", "meeting_id", "passcode")
+
+
+class Join(NamedTuple):
+    """What one Teams link or property says about which meeting it is."""
+
+    thread_id: str = ""
+    tenant_id: str = ""
+    organizer_id: str = ""
+    meeting_id: str = ""
+    passcode: str = ""
+    url: str = ""
+
+    def same(self, other: Join) -> bool:
+        """Whether both can be about one meeting: what both state is equal."""
+        return (not self.thread_id or not other.thread_id or self.thread_id == other.thread_id) and (
+            not self.meeting_id or not other.meeting_id or self.meeting_id == other.meeting_id
+        )
+
+    def merged(self, other: Join) -> Join:
+        """What this one states, and what only the other one states."""
+        return Join(*(mine or theirs for mine, theirs in zip(self, other, strict=True)))
+
+
+def join_of(url: Url) -> Join | None:
+    """The meeting that a Teams address leads to; None for addresses that lead to none (options, channels, dial-in)."""
+    if not under(url.host, HOSTS):
+        return None
+    if meet := _MEET.fullmatch(url.path):
+        return Join(meeting_id=meet[1], passcode=url.param("p"), url=url.text)
+    before, found, rest = url.path.partition("/meetup-join/")
+    if not found or not before.endswith("/l"):
+        return None
+    thread = _THREAD.match(unquote(rest))
+    if thread is None:
+        return None
+    tenant, organizer = _context(url.param("context"))
+    return Join(thread_id=thread[0], tenant_id=tenant, organizer_id=organizer, url=url.text)
+
+
+def _context(text: str) -> tuple[str, str]:
+    """Tenant and organiser from the JSON in a join link; what is malformed says nothing."""
+    try:
+        context = json.loads(text) if len(text) < 2000 else None
+    except (ValueError, RecursionError):
+        return "", ""
+    if not isinstance(context, dict):
+        return "", ""
+    found = {str(key).lower(): value for key, value in context.items()}
+    tenant, organizer = found.get("tid"), found.get("oid")
+    return tuple(  # type: ignore[return-value]
+        value.lower() if isinstance(value, str) and _GUID.fullmatch(value) else "" for value in (tenant, organizer)
+    )
+
+
+# --- the hidden properties ------------------------------------------------------------------------------------------
+
+
+def from_properties(invitation: Invitation) -> tuple[Join, tuple[Evidence, ...]] | None:
+    """What the hidden properties say together; None when they do not speak of Teams."""
+    joins: list[tuple[Join, Evidence]] = []
+    for name, reader in _PROPERTIES.items():
+        original, value = invitation.properties.get(name, ("", ""))
+        found = reader(value) if value else None
+        if found is not None:
+            joins.append((found, Evidence(source=f"property:{original}")))
+    if not joins:
+        return None
+    merged, evidence = joins[0][0], [joins[0][1]]
+    for found, source in joins[1:]:
+        if merged.same(found):
+            merged = merged.merged(found)
+            evidence.append(source)
+    return merged, tuple(evidence)
+
+
+def _from_link(value: str) -> Join | None:
+    link = unwrap(value.strip(), 0)
+    return join_of(link.url) if link else None
+
+
+def _from_json(value: str) -> Join | None:
+    found = re.search(r'"cid"\s*:\s*"(19:[^"\\]{5,220})"', value)
+    thread = _THREAD.fullmatch(found[1]) if found else None
+    return Join(thread_id=thread[0]) if thread else None
+
+
+def _from_scheduling(value: str) -> Join | None:
+    found = _SCHEDULING.search(value)
+    return (
+        Join(thread_id=f"19:{found[3]}", tenant_id=found[1].lower(), organizer_id=found[2].lower()) if found else None
+    )
+
+
+def _from_conflink(value: str) -> Join | None:
+    found = _CONFLINK.search(value)
+    if found is None:
+        return None
+    return Join(thread_id=f"{found[1]}@{found[2]}", organizer_id=_dashed(found[3]), tenant_id=_dashed(found[4]))
+
+
+def _dashed(guid: str) -> str:
+    plain = guid.replace("-", "").lower()
+    return "-".join((plain[:8], plain[8:12], plain[12:16], plain[16:20], plain[20:])) if len(plain) == 32 else ""
+
+
+_PROPERTIES = {
+    "skypeteamsmeetingurl": _from_link,
+    "onlinemeeting.joinurl": _from_link,
+    "onlinemeetingurl": _from_link,
+    "skypeteamsproperties": _from_json,
+    "schedulingserviceupdateurl": _from_scheduling,
+    "onlinemeetingconflink": _from_conflink,
+    "onlinemeetingexternallink": _from_link,
+    "onlinemeetinginternallink": _from_link,
+}
+
+
+# --- the text -------------------------------------------------------------------------------------------------------
+
+
+class _Piece(NamedTuple):
+    """One Teams meeting in one passage."""
+
+    passage: Passage
+    join: Join
+    wrappers: tuple[str, ...]
+    interops: tuple[Interop, ...]
+
+    @property
+    def trust(self) -> int:
+        usable = [one for one in self.interops if not one.reason]
+        if usable:
+            return self.passage.trust(MORE_INFO if usable[0].from_info else ADDRESS_BLOCK)
+        return self.passage.trust(ADDRESS_BLOCK if self.interops or self.join.meeting_id else BODY_LINK)
+
+
+def _pieces(passage: Passage, invitation: Invitation) -> Iterator[_Piece]:
+    """A passage cut where a link of another meeting stands."""
+    joins = [(link, join) for link in passage.links if (join := join_of(link.url))]
+    starts: list[tuple[int, Join, Link]] = []
+    for link, join in joins:
+        if starts and starts[-1][1].same(join):
+            starts[-1] = (starts[-1][0], starts[-1][1].merged(join), starts[-1][2])
+        else:
+            starts.append((link.at if starts else 0, join, link))
+    if not starts:
+        interops = () if skype.claims(passage, invitation) else interop.find(passage, invitation, anchored=False)
+        if interops:
+            yield _Piece(passage, Join(), (), tuple(interops))
+        return
+    ends = [start for start, _, _ in starts[1:]] + [len(passage.text) + 1]
+    for (start, join, link), end in zip(starts, ends, strict=True):
+        part = passage.part(start, end) if len(starts) > 1 else passage
+        interops = interop.find(part, invitation, anchored=True)
+        before = min((one.at for one in interops), default=len(part.text))
+        yield _Piece(part, _native(part.text, before, join), link.wrappers, tuple(interops))
+
+
+def _native(text: str, end: int, join: Join) -> Join:
+    """The join with its native id and passcode: both stand before the video part."""
+    found = _MEETING_ID.search(text, 0, end)
+    if found is None:
+        return join
+    meeting_id = found[1].replace(" ", "")
+    if join.meeting_id and join.meeting_id != meeting_id:
+        return join
+    passcode = _PASSCODE.match(text, found.end())
+    return join._replace(meeting_id=meeting_id, passcode=passcode[1] if passcode else join.passcode)
+
+
+# --- together -------------------------------------------------------------------------------------------------------
+
+
+def read(invitation: Invitation) -> list[Found]:
+    """The Teams meetings of an invitation; the one that the hidden properties name is trusted most."""
+    pieces = [piece for passage in invitation.passages for piece in _pieces(passage, invitation)]
+    hidden = from_properties(invitation)
+    found: list[Found] = []
+    if hidden is not None:
+        join, evidence = hidden
+        mine, pieces = _split(join, pieces)
+        found.append(_found(join, mine, evidence, PROPERTY, invitation))
+    while pieces:
+        first = min(pieces, key=lambda piece: (piece.trust, piece.passage.at))
+        mine, pieces = _split(first.join, pieces)
+        found.append(_found(first.join, mine, (), first.trust, invitation))
+    return found
+
+
+def _split(join: Join, pieces: list[_Piece]) -> tuple[list[_Piece], list[_Piece]]:
+    """The pieces that can be about this meeting, and the others."""
+    return [one for one in pieces if join.same(one.join)], [one for one in pieces if not join.same(one.join)]
+
+
+def _found(
+    join: Join, pieces: list[_Piece], evidence: tuple[Evidence, ...], trust: int, invitation: Invitation
+) -> Found:
+    """One meeting out of the properties and of the pieces of text that are about it."""
+    pieces = sorted(pieces, key=lambda piece: (piece.trust, piece.passage.at))
+    for piece in pieces:
+        join = join.merged(piece.join)
+    chosen = interop.choose((piece.passage, one) for piece in pieces for one in piece.interops)
+    if chosen.best is not None:
+        evidence += (chosen.best.evidence,)
+    elif pieces and pieces[0].join.url:
+        evidence += (pieces[0].passage.evidence("body_link", "", pieces[0].wrappers),)
+    reason = chosen.reason or ("" if chosen.best else interop.why_none(invitation))
+    info = _info(join, chosen.best, evidence, reason)
+    at = min((piece.passage.at for piece in pieces), default=0)
+    key = join.thread_id or join.meeting_id or (chosen.best.id("vtc_id") if chosen.best else "")
+    lost = interop.alternatives(chosen, lambda one: _info(join, one, (one.evidence,), one.reason))
+    return Found(replace(info, alternatives=lost), trust, at, key)
+
+
+def _info(join: Join, coordinates: Interop | None, evidence: tuple[Evidence, ...], reason: str) -> JoinInfo:
+    ids = {name: value for name, value in zip(_ID_NAMES, join, strict=False) if value}
+    if coordinates is not None:
+        ids.update(coordinates.ids)
+    return JoinInfo(
+        platform="teams",
+        partner=coordinates.partner if coordinates else "",
+        ids=tuple(sorted(ids.items())),
+        join_url=join.url,
+        evidence=evidence,
+        reason=reason,
+    )

@@ -1,0 +1,160 @@
+"""Webex: meeting numbers, personal rooms, and the address for video systems that the invitation states.
+
+A link with an MTID alone holds no number: the number stands only on the page behind it, which is never fetched.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from otd.invites.invitation import ADDRESS_BLOCK, BODY_LINK, Found, Invitation, Passage
+from otd.invites.links import Url
+from otd.invites.site import under
+from otd.model import JoinInfo
+
+DOMAINS = ("webex.com", "webexgov.us")
+_NOT_SITES = frozenset(
+    ("www", "help", "collaborationhelp", "lync", "m", "m-us", "cart", "status", "blog", "apphub", "developer", "web")
+)
+_PERSONAL = re.compile(r"/(?:meet|join)/([\w.+-]{1,100})/?")
+_MEETING = re.compile(
+    r"/(?:[\w.-]{1,60}/)?(?:j|e|g)\.php|/webappng/sites/[\w.-]{1,60}/meeting/.{1,300}|/m/[0-9a-f-]{20,40}"
+    r"|/wbxmjs/joinservice/.{1,300}|/[\w.-]{1,60}/m\.php",
+    re.I,
+)
+_NUMBER = r"[0-9]{9,11}"
+# The number on a line of its own, behind its label or below it, as it is printed: 3-3-3, 3-3-4 or 4-3-4.
+_NUMBER_LINE = re.compile(r"^(?:[^\n0-9]{0,60}[:：] ?)?([0-9]{3,4}[ ]?[0-9]{3}[ ]?[0-9]{3,4}) *(?=$|\n)", re.M)
+# Password: abCD12 (12345678 from phones and video systems), in any language: digits first inside the brackets.
+_NUMERIC_PASSWORD = re.compile(r"[:：] ?[^\s()]{4,40} ?[((]([0-9]{4,20})[ ][^)\n)]{3,80}[))]")
+_IP = re.compile(r"(?<![0-9.])(?:173\.243\.2\.68|207\.182\.190\.20|62\.109\.219\.4)(?![0-9.])")
+
+
+class _Join(NamedTuple):
+    """What a link or an address says."""
+
+    site: str
+    number: str = ""
+    user: str = ""
+    url: str = ""
+    sip: str = ""
+    at: int = 0
+    wrappers: tuple[str, ...] = ()
+
+
+class _Piece(NamedTuple):
+    passage: Passage
+    join: _Join
+    passcode: str
+    ip: str
+
+    @property
+    def trust(self) -> int:
+        return self.passage.trust(ADDRESS_BLOCK if self.join.sip or self.join.number else BODY_LINK)
+
+
+def is_site(host: str) -> bool:
+    """Whether a host is a Webex site, not one of Webex's own pages."""
+    return under(host, DOMAINS) and host not in DOMAINS and host.split(".", 1)[0] not in _NOT_SITES
+
+
+def _of_link(url: Url) -> _Join | None:
+    if not is_site(url.host):
+        return None
+    if personal := _PERSONAL.fullmatch(url.path):
+        return _Join(url.host, user=personal[1], url=url.text)
+    if _MEETING.fullmatch(url.path):
+        number = url.param("mk") or url.param("meetingkey")
+        return _Join(url.host, number if re.fullmatch(_NUMBER, number) else "", url=url.text)
+    return None
+
+
+def _of_address(user: str, domain: str) -> _Join | None:
+    """An address for video systems: number or owner at the site, or one of the older forms of it."""
+    if domain == "lync.webex.com":
+        name, _, site = user.rpartition(".")
+        return _Join(f"{site}.webex.com", user=name, sip=f"{user}@{domain}") if name and site else None
+    if domain == "webex.com":
+        number, _, site = user.partition(".")
+        if not re.fullmatch(_NUMBER, number) or not site:
+            return None
+        return _Join(f"{site}.webex.com", number=number, sip=f"{user}@{domain}")
+    if not is_site(domain):
+        return None
+    if re.fullmatch(_NUMBER, user):
+        return _Join(domain, number=user, sip=f"{user}@{domain}")
+    return _Join(domain, user=user, sip=f"{user}@{domain}")
+
+
+def read(invitation: Invitation) -> list[Found]:
+    """The Webex meetings of an invitation, one for each number or personal room."""
+    people = frozenset(invitation.people())
+    pieces = [piece for passage in invitation.passages for piece in _pieces(passage, people)]
+    pieces.sort(key=lambda piece: (piece.trust, piece.passage.at + piece.join.at))
+    found: dict[str, list[_Piece]] = {}
+    for piece in pieces:
+        key = piece.join.number or piece.join.user.lower()
+        found.setdefault(key, []).append(piece)
+    bare = found.pop("", [])
+    if bare and len(found) == 1:
+        named = next(iter(found.values()))
+        if named[0].passage.depth == bare[0].passage.depth:  # its number stands beside the link, not in an older mail
+            named += bare
+            bare = []
+    return [_found(mine) for mine in (*found.values(), bare) if mine]
+
+
+def _pieces(passage: Passage, people: frozenset[str]) -> list[_Piece]:
+    joins: list[_Join] = []
+    for link in passage.links:
+        if join := _of_link(link.url):
+            joins.append(join._replace(at=link.at, wrappers=link.wrappers))
+    for address in passage.addresses:
+        join = _of_address(address.user, address.domain) if under(address.domain, DOMAINS) else None
+        if join and f"{address.user}@{address.domain}".lower() not in people:
+            joins.append(join._replace(at=address.at))
+    if not joins:
+        return []
+    named = {join.number for join in joins if join.number}
+    links = [join for join in joins if join.url and not join.user]
+    if links and not named:
+        numbers = {found[1].replace(" ", "") for found in _NUMBER_LINE.finditer(passage.text)}
+        numbers = {number for number in numbers if re.fullmatch(_NUMBER, number)}
+        if len(numbers) == 1:
+            joins = [join._replace(number=next(iter(numbers))) if join in links else join for join in joins]
+    password = _NUMERIC_PASSWORD.search(passage.text)
+    ip = _IP.search(passage.text)
+    return [_Piece(passage, join, password[1] if password else "", ip[0] if ip else "") for join in joins]
+
+
+def _found(pieces: list[_Piece]) -> Found:
+    first = pieces[0]
+    joins = [piece.join for piece in pieces]
+    number = next((join.number for join in joins if join.number), "")
+    user = "" if number else next((join.user for join in joins if join.user), "")
+    sip = next((join.sip for join in joins if join.sip), "")
+    ids = {
+        "number": number,
+        "user": user,
+        "site": next((join.site for join in joins if join.sip), first.join.site),
+        "passcode": next((piece.passcode for piece in pieces if piece.passcode), ""),
+        "ip": next((piece.ip for piece in pieces if piece.ip), ""),
+    }
+    evidence = dict.fromkeys(
+        piece.passage.evidence(
+            "address_block" if piece.join.sip or piece.join.number else "body_link",
+            piece.join.site,
+            piece.join.wrappers,
+        )
+        for piece in pieces
+    )
+    join = JoinInfo(
+        platform="webex",
+        ids=tuple(sorted((name, value) for name, value in ids.items() if value)),
+        join_url=next((one.url for one in joins if one.url), ""),
+        sip=sip,
+        evidence=tuple(evidence),
+        reason="" if number or user else "link_only",
+    )
+    return Found(join, first.trust, first.passage.at + first.join.at, number or user.lower() or first.join.url)

@@ -1,0 +1,172 @@
+"""Zoom: join links on every host, the room connector's address, and the passcode that can be dialled.
+
+An invitation holds up to two passcodes: one for the app, which may have letters, and a numeric one for phones and
+rooms. Only the numeric one can be sent by a video system. The pwd in a link is neither: it is a token.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from otd.invites.invitation import ADDRESS_BLOCK, BODY_LINK, Found, Invitation, Passage
+from otd.invites.links import Url, parameter
+from otd.invites.site import under
+from otd.model import JoinInfo
+
+HOSTS = ("zoom.us", "zoom.com", "zoom.com.cn", "zoom-x.de", "zoomgov.com")
+CONNECTORS = ("zoomcrc.com", "zoomgov.com")
+_GOV_CONNECTOR = "sip.zoomgov.com"
+
+_PATH = re.compile(r"/(?:j|w|s|wc/join|wc)/([0-9]{9,11})(?:/(?:join|start))?/?")
+_REDACTED_PATH = re.compile(r"/(?:j|w|s)/[Xx*]{3,}/?")
+_NO_MEETING = re.compile(r"/(?:webinar|meeting)/register/.*")
+_VANITY = re.compile(r"/my/[\w.-]{1,80}/?")
+_DIALLED = re.compile(r"([0-9]{9,11})(?:\.([0-9]{1,10}))?(?:\.[0-9]*){0,2}")
+# The id on a line of its own behind a label; the passcode on the next such line.
+_ID_LINE = re.compile(r"[:：] ?([0-9]{3}[ -]?[0-9]{3,4}[ -]?[0-9]{3,4}) *(?:\n|$)")
+_PASSCODE_LINE = re.compile(r"\n*[^\n:：]{1,40}[:：] ?([0-9]{4,10}) *(?:\n|$)")
+_ONE_TAP = re.compile(r",,([0-9]{9,11})#(?:,{1,8}(?:0#,{0,4})?\*?([0-9]{4,10})#)?")
+_IP = re.compile(r"(?<![0-9.])[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?![0-9.])")
+
+
+class _Piece(NamedTuple):
+    """What one part of a passage says about one Zoom meeting."""
+
+    passage: Passage
+    meeting_id: str
+    url: str = ""
+    gov: bool = False
+    sip: str = ""
+    passcode: str = ""
+    wrappers: tuple[str, ...] = ()
+    reason: str = ""
+    ip: str = ""
+
+    @property
+    def trust(self) -> int:
+        return self.passage.trust(ADDRESS_BLOCK if self.sip or self.passcode else BODY_LINK)
+
+
+class _Start(NamedTuple):
+    at: int
+    meeting_id: str
+    url: str = ""
+    host: str = ""
+    sip: str = ""
+    wrappers: tuple[str, ...] = ()
+    reason: str = ""
+
+
+def read(invitation: Invitation) -> list[Found]:
+    """The Zoom meetings of an invitation, one for each id."""
+    pieces = [piece for passage in invitation.passages for piece in _pieces(passage)]
+    real = [piece for piece in pieces if not piece.reason]
+    pieces = real or pieces[:1]  # a registration page beside the meeting says nothing more
+    found = {}
+    for piece in sorted(pieces, key=lambda one: (one.trust, one.passage.at)):
+        if piece.meeting_id not in found:
+            mine = [one for one in pieces if one.meeting_id == piece.meeting_id]
+            found[piece.meeting_id] = _found(sorted(mine, key=lambda one: (one.trust, one.passage.at)))
+    return list(found.values())
+
+
+def _pieces(passage: Passage) -> list[_Piece]:
+    starts = sorted(_starts(passage))
+    merged: list[list[_Start]] = []
+    for start in starts:
+        if merged and start.meeting_id in ("", merged[-1][0].meeting_id):
+            merged[-1].append(start)
+        elif merged and not merged[-1][0].meeting_id:
+            merged[-1] = [start, *merged[-1]]
+        else:
+            merged.append([start])
+    pieces = []
+    for n, group in enumerate(merged):
+        begin = min(one.at for one in group) if n else 0
+        end = min(one.at for one in merged[n + 1]) if n + 1 < len(merged) else len(passage.text) + 1
+        pieces.append(_piece(passage.part(begin, end) if len(merged) > 1 else passage, group))
+    return pieces
+
+
+def _starts(passage: Passage) -> list[_Start]:
+    starts = []
+    for link in passage.links:
+        if under(link.url.host, HOSTS):
+            meeting_id, reason = _id_of(link.url)
+            if meeting_id or reason:
+                starts.append(_Start(link.at, meeting_id, link.url.text, link.url.host, "", link.wrappers, reason))
+    for raw in passage.others:
+        if raw.address.lower().startswith("zoommtg:"):
+            number = parameter(raw.address.partition("?")[2], "confno")
+            if re.fullmatch(r"[0-9]{9,11}", number):
+                starts.append(_Start(raw.at, number, host=raw.address[10:].partition("/")[0].lower()))
+    for address in passage.addresses:
+        if under(address.domain, CONNECTORS) and (dialled := _DIALLED.fullmatch(address.user)):
+            starts.append(_Start(address.at, dialled[1], sip=f"{address.user}@{address.domain}"))
+    return starts
+
+
+def _id_of(url: Url) -> tuple[str, str]:
+    """The meeting id in a link, or the reason why it has none; two empty strings for links to no meeting."""
+    if found := _PATH.fullmatch(url.path):
+        return found[1], ""
+    if _REDACTED_PATH.fullmatch(url.path):
+        return "", "id_redacted"
+    return "", "link_only" if _NO_MEETING.fullmatch(url.path) or _VANITY.fullmatch(url.path) else ""
+
+
+def _piece(passage: Passage, group: list[_Start]) -> _Piece:
+    link = next((one for one in group if one.url), group[0])
+    meeting_id = group[0].meeting_id
+    reason = "" if meeting_id else link.reason
+    if not meeting_id and "/my/" in link.url:  # a vanity address: the id stands in the text
+        ids = {_digits(found[1]) for found in _ID_LINE.finditer(passage.text)}
+        meeting_id, reason = (ids.pop(), "") if len(ids) == 1 else ("", "link_only")
+    sip = max((one.sip for one in group), key=len)
+    dialled = _DIALLED.match(sip)
+    passcode = (dialled and dialled[2]) or (_passcode(passage.text, meeting_id) if meeting_id else "")
+    ip = _IP.search(passage.text) if "H.323" in passage.text else None
+    gov = any(under(one.host, ("zoomgov.com",)) for one in group)
+    return _Piece(passage, meeting_id, link.url, gov, sip, passcode, link.wrappers, reason, ip[0] if ip else "")
+
+
+def _digits(text: str) -> str:
+    return text.replace(" ", "").replace("-", "")
+
+
+def _passcode(text: str, meeting_id: str) -> str:
+    """The numeric passcode: the last one below a line with the id (rooms and phones come last), else the one tap's."""
+    found = ""
+    for line in _ID_LINE.finditer(text):
+        if _digits(line[1]) == meeting_id and (below := _PASSCODE_LINE.match(text, line.end())):
+            found = below[1]
+    if found:
+        return found
+    taps = (tap[2] for tap in _ONE_TAP.finditer(text) if tap[1] == meeting_id and tap[2])
+    return next(taps, "")
+
+
+def _found(pieces: list[_Piece]) -> Found:
+    first = pieces[0]
+    sip = next((piece.sip for piece in pieces if piece.sip), "")
+    domain = sip.rpartition("@")[2] or (_GOV_CONNECTOR if any(piece.gov for piece in pieces) else "")
+    ids = {
+        "meeting_id": first.meeting_id,
+        "passcode": next((piece.passcode for piece in pieces if piece.passcode), ""),
+        "domain": domain,
+        "ip": next((piece.ip for piece in pieces if piece.ip), ""),
+    }
+    evidence = dict.fromkeys(
+        one.passage.evidence("address_block" if one.sip or one.passcode else "body_link", "", one.wrappers)
+        for one in pieces
+    )
+    join = JoinInfo(
+        platform="zoom",
+        ids=tuple(sorted((name, value) for name, value in ids.items() if value)),
+        join_url=next((piece.url for piece in pieces if piece.url), ""),
+        sip=sip,
+        evidence=tuple(evidence),
+        reason=first.reason,
+    )
+    return Found(join, first.trust, first.passage.at, first.meeting_id or first.reason)
