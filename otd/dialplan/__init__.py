@@ -9,7 +9,7 @@ a template. The first rule that fits and has what it needs wins. Rules that come
 (`builtin.toml`); a site changes or switches off any of them by its name.
 """
 
-from otd.dialplan.dialling import DialPlan, dial, plan, tries
+from otd.dialplan.dialling import DialPlan, dial, for_site, plan, tries
 from otd.dialplan.rules import (
     IDS,
     SOURCES,
@@ -35,6 +35,7 @@ __all__ = [
     "builtin",
     "dial",
     "domain",
+    "for_site",
     "host_of",
     "plan",
     "read_rules",

@@ -9,6 +9,7 @@ from otd.dialplan.patterns import Pattern
 from otd.dialplan.rules import IDS, PASSCODES, TEXTS, VARIABLES, Rule, RuleSet, shipped, variables
 from otd.dialplan.strings import bare, domains, host_of, within
 from otd.dialplan.templates import Template
+from otd.invites.site import Site
 from otd.model import Dialled, DialString, JoinInfo, Meeting, NoJoin
 
 FINAL = frozenset({"id_redacted", "ambiguous"})
@@ -103,6 +104,13 @@ def plan(
         partners=base.partners,
         version=base.version,
     )
+
+
+def for_site(rules: Iterable[Rule], site: Site, *, base: RuleSet | None = None) -> DialPlan:
+    """The dial plan of a site, which may dial every domain that it has named anywhere in its settings."""
+    named = (domain for domain, _ in site.partner_domains)
+    servers = (domain for _, domain in site.cms_hosts)
+    return plan(rules, site.own_domains, (*site.allowed_domains, *named, *servers, site.meet_domain), base=base)
 
 
 def dial(join: JoinInfo | NoJoin, meeting: Meeting, plan: DialPlan, *, room: str = "", endpoint: str = "") -> Dialled:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
@@ -68,11 +67,6 @@ class Mistake:
     key: str
     why: str
     mend: str = ""
-
-    @property
-    def path(self) -> tuple[str | int, ...]:
-        """The key as a path: (2, "pattern")."""
-        return tuple(int(part) if part.isdigit() else part for part in re.split(r"[\[\].]+", self.key) if part)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

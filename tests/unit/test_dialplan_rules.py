@@ -100,7 +100,7 @@ def test_every_mistake_is_reported_at_once_and_the_good_rules_remain() -> None:
     )
 
     assert [rule.name for rule in rules] == ["good"]
-    assert [one.path for one in found] == [(1, "protcol"), (2, "name"), (3, "pattern")]
+    assert [one.key for one in found] == ["[1].protcol", "[2].name", "[3].pattern"]
     assert found[0].mend == "did you mean 'protocol'?"
 
 
