@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from lxml import etree
 
 from otd.formats.days import day_of, midnight
+from otd.formats.document import Notes, trimmed
 from otd.formats.hidden import canonical
 from otd.formats.uid import series_uid
+from otd.formats.zones import named
 from otd.model import NOBODY, Meeting, MeetingKind, Person, Response, Sensitivity, ShowAs
 
 TYPES = "http://schemas.microsoft.com/exchange/services/2006/types"
@@ -57,7 +58,7 @@ def meeting(item: etree._Element, zone: tzinfo) -> Meeting:
     has no id or no times that can be understood.
     """
     try:
-        return _meeting(item, zone)
+        return trimmed(_meeting(item, zone), Notes())
     except _UnusableError:
         raise
     except (ValueError, KeyError, OverflowError) as error:
@@ -132,22 +133,12 @@ def _span(has: Children, zone: tzinfo, all_day: bool) -> tuple[datetime, datetim
 def _booked_day(has: Children, field: str, instant: datetime, zone: tzinfo) -> date:
     """The day in the zone that the item was booked in, when that is known and the instant is a midnight there."""
     stated = has.get(T + field)
-    booked_in = _known(stated.get("Id", "")) if stated is not None else None
+    booked_in = named(stated.get("Id", "")) if stated is not None else None
     if booked_in is not None:
         there = instant.astimezone(booked_in)
         if there.time() == time():
             return there.date()
     return day_of(instant, zone)
-
-
-def _known(name: str) -> tzinfo | None:
-    """A zone by its Windows or IANA name; None for the likes of "Customized Time Zone" or a translated name."""
-    from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
-
-    try:
-        return ZoneInfo(WINDOWS_TO_OLSON.get(name, name)) if name else None
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return None
 
 
 def _original(has: Children, start: datetime, zone: tzinfo, all_day: bool) -> datetime:

@@ -11,11 +11,12 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, tzinfo
 from typing import Any, cast
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from otd.formats.days import day_of, midnight
+from otd.formats.document import Notes, trimmed
 from otd.formats.hidden import canonical
 from otd.formats.uid import series_uid
+from otd.formats.zones import named
 from otd.model import NOBODY, Meeting, MeetingKind, Person, Response, Sensitivity, ShowAs
 
 Json = Mapping[str, Any]
@@ -54,7 +55,7 @@ def meeting(event: Json, zone: tzinfo) -> Meeting:
     has no id or no times that can be understood.
     """
     try:
-        return _meeting(event, zone)
+        return trimmed(_meeting(event, zone), Notes())
     except _UnusableError:
         raise
     except (TypeError, AttributeError, KeyError, ValueError, OverflowError) as error:
@@ -136,12 +137,10 @@ def _instant(text: str, zone: str) -> datetime:
 
 
 def _zone(name: str) -> tzinfo:
-    from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
-
-    try:
-        return ZoneInfo(WINDOWS_TO_OLSON.get(name, name))
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise _UnusableError("an event's time zone has a name that nobody knows") from error
+    zone = named(name)
+    if zone is None:
+        raise _UnusableError("an event's time zone has a name that nobody knows")
+    return zone
 
 
 def _original(event: Json, start: datetime, zone: tzinfo, all_day: bool) -> datetime:

@@ -1,0 +1,246 @@
+"""Exchange Online through Microsoft Graph v1.0: one calendarView per read, followed to its last page.
+
+Why calendarView and not delta: delta's window is baked into its token and its occurrences come without body and uid.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, tzinfo
+from hashlib import sha256
+from threading import Lock
+from typing import Any
+from urllib.parse import quote, unquote, urlencode
+from uuid import uuid4
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from otd.calendars.access import GraphAccess
+from otd.calendars.graph_errors import refusal
+from otd.calendars.graph_token import Tokens
+from otd.calendars.memo import Memo
+from otd.calendars.owners import Owners
+from otd.calendars.trust import trust
+from otd.errors import BadSetting, Garbled, OtdError, Truncated, Unreachable
+from otd.formats.graph_event import is_draft, meeting
+from otd.formats.hidden import HIDDEN, PUBLIC_STRINGS
+from otd.model import Complete, Empty, Failed, Meeting, Reading, Room, Window
+from otd.outbound import Answer, Deadline, Http
+from otd.ports import Clock, Secrets
+
+# `uid` is not among them: v1.0 does not know it everywhere, and to select what is not known is an error.
+SELECT = (
+    "id,iCalUId,changeKey,subject,body,start,end,originalStart,location,locations,organizer,isOrganizer,isCancelled,"
+    "isAllDay,isDraft,isOnlineMeeting,onlineMeetingProvider,onlineMeeting,onlineMeetingUrl,sensitivity,showAs,type,"
+    "seriesMasterId,responseStatus,attendees"
+)
+EXPAND = "singleValueExtendedProperties($filter={})".format(
+    " or ".join(f"id eq 'String {{{PUBLIC_STRINGS}}} Name {name}'" for name in HIDDEN)
+)
+PREFER = 'outlook.timezone="UTC", outlook.body-content-type="html", IdType="ImmutableId"'
+
+PAGES = 200  # of one read; at Graph's smallest usual size that is 2,000 meetings
+PAGE_LIMIT = 32 * 1024 * 1024
+READ_LIMIT = 64 * 1024 * 1024
+_OF_MAILBOX = re.compile(r"[#/]users\('(?P<mailbox>(?:[^']|'')*)'\)", re.IGNORECASE)
+_STRANGE = "look for a proxy or a sign-in page on the way to Graph"
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """The meetings of the last answer, by the digest of its bytes: while those stay, so do the meetings."""
+
+    digest: bytes
+    meetings: tuple[Meeting, ...] = field(repr=False)
+
+
+class GraphCalendar:
+    """Room mailboxes in Exchange Online, or in the Exchange of a national cloud."""
+
+    def __init__(self, name: str, access: GraphAccess, *, secrets: Secrets, clock: Clock) -> None:
+        self.name = name
+        self._access, self._clock = access, clock
+        self._secrets = secrets
+        self._root = access.addresses()[1]
+        self._memo: Memo[_Kept] = Memo()
+        self._owners = Owners()
+        self._lock = Lock()
+        self._opened: tuple[Http, Tokens] | None = None
+
+    def read(self, room: Room, window: Window, *, within: timedelta) -> Reading:
+        """See otd.ports.Calendar."""
+        taken_at = self._clock.now()
+        try:
+            found = self._meetings(room, window, Deadline.after(within))
+        except OtdError as error:
+            return Failed(room=room.name, taken_at=taken_at, error=error)
+        except TimeoutError:
+            late = Unreachable(self._where(room), f"no whole answer within {within.total_seconds():g} s")
+            return Failed(room=room.name, taken_at=taken_at, error=late)
+        meetings = tuple(m for m in found if window.overlaps(m.start, m.end))
+        if not meetings:
+            return Empty(room=room.name, window=window, taken_at=taken_at)
+        return Complete(room=room.name, window=window, taken_at=taken_at, meetings=meetings)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._memo.clear()
+        with self._lock:
+            if self._opened is not None:
+                self._opened[0].close()
+
+    def _open(self) -> tuple[Http, Tokens]:
+        """Made at the first read, so that a CA file that is no good fails the reads and not the start."""
+        with self._lock:
+            if self._opened is None:
+                http = Http(trust=trust(self._access.ca_file, self.name), limit=PAGE_LIMIT)
+                tokens = Tokens(
+                    self._access, secrets=self._secrets, http=http, clock=self._clock, where=f"{self.name}: Entra ID"
+                )
+                self._opened = http, tokens
+            return self._opened
+
+    def _where(self, room: Room) -> str:
+        return f"{self.name}: {room.mailbox}"
+
+    def _meetings(self, room: Room, window: Window, deadline: Deadline) -> tuple[Meeting, ...]:
+        """All that Graph gives for the window, or for a little more. Raises OtdError and TimeoutError."""
+        where, zone = self._where(room), _zone(room)
+        url = self._view(room.mailbox, window)
+        body = self._get(url, where, deadline)
+        key, digest = (room.mailbox, room.timezone), sha256(body).digest()
+        kept = self._memo.get(key)
+        if kept is not None and kept.digest == digest:
+            return kept.meetings
+        page = _page(body, room.mailbox, where)
+        events = self._rest(page, url, len(body), room, deadline) if page.link else page.events
+        meetings = _as_meetings(events, zone, where)
+        self._owners.claim(room.mailbox, (m.id for m in meetings), where)
+        if not page.link:
+            self._memo.put(key, _Kept(digest, meetings), len(body))
+        return meetings
+
+    def _rest(self, page: _Page, url: str, size: int, room: Room, deadline: Deadline) -> dict[str, Any]:
+        """The events of this page and of all that follow it."""
+        where, followed, events = self._where(room), {url}, dict(page.events)
+        while page.link:
+            if page.link in followed or len(followed) >= PAGES:
+                raise Truncated(where, f"Graph's pages do not end ({len(followed)} were read)")
+            if not page.link.startswith(f"{self._root}/"):
+                raise Garbled(where, "Graph's next page is on another host, which is not asked", _STRANGE)
+            followed.add(page.link)
+            body = self._get(page.link, where, deadline)
+            size += len(body)
+            if size > READ_LIMIT:
+                raise Garbled(where, f"the pages together are larger than {READ_LIMIT} bytes")
+            page = _page(body, room.mailbox, where)
+            for identity, event in page.events.items():
+                _merge(events, identity, event, where)
+        return events
+
+    def _view(self, mailbox: str, window: Window) -> str:
+        query = {
+            "startDateTime": _stamp(window.start),
+            "endDateTime": _stamp(window.end + timedelta(microseconds=999_999)),
+            "$top": str(self._access.page_size),
+            "$orderby": "start/dateTime",
+            "$select": SELECT,
+            "$expand": EXPAND,
+        }
+        asked = urlencode(query, safe="$", quote_via=quote)
+        return f"{self._root}/v1.0/users/{quote(mailbox, safe='@')}/calendarView?{asked}"
+
+    def _get(self, url: str, where: str, deadline: Deadline) -> bytes:
+        http, tokens = self._open()
+        token = tokens.get(deadline)
+        answer = _ask(http, url, token, where, deadline)
+        if answer.status == 401:  # run out or revoked; a fresh one once, never in a loop
+            answer = _ask(http, url, tokens.renew(token, deadline), where, deadline)
+        if answer.status != 200:
+            raise refusal(answer, where=where, now=self._clock.now())
+        return answer.body
+
+
+def _ask(http: Http, url: str, token: str, where: str, deadline: Deadline) -> Answer:
+    headers = {
+        "Authorization": f"Bearer {token}",
+        "Prefer": PREFER,
+        "Accept": "application/json",
+        "client-request-id": str(uuid4()),
+    }
+    return http.request("GET", url, where=where, within=deadline.left(), headers=headers)
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    events: dict[str, Any] = field(repr=False)  # by id, in the order of the answer
+    link: str
+
+
+def _page(body: bytes, mailbox: str, where: str) -> _Page:
+    """One answer of calendarView. Raises Garbled and Truncated."""
+    try:
+        stated = json.loads(body)
+    except (ValueError, RecursionError):
+        raise _unreadable(body, where) from None
+    if not isinstance(stated, dict) or not isinstance(stated.get("value"), list):
+        raise Garbled(where, "Graph's answer is not a list of events", _STRANGE)
+    _same_mailbox(stated.get("@odata.context"), mailbox, where)
+    events: dict[str, Any] = {}
+    for event in stated["value"]:
+        if not isinstance(event, dict) or not isinstance(event.get("id"), str):
+            raise Garbled(where, "Graph's answer holds something that is no event", _STRANGE)
+        _merge(events, event["id"], event, where)
+    link = stated.get("@odata.nextLink")
+    if link is not None and not isinstance(link, str):
+        raise Garbled(where, "Graph's next page has no address", _STRANGE)
+    return _Page(events, link or "")
+
+
+def _unreadable(body: bytes, where: str) -> OtdError:
+    """JSON that stops in the middle is a page that was cut off; anything else is not from Graph."""
+    if body.lstrip()[:1] == b"{":
+        return Truncated(where, "Graph's answer stops in the middle")
+    return Garbled(where, "the answer is not JSON", _STRANGE)
+
+
+def _merge(events: dict[str, Any], identity: str, event: Any, where: str) -> None:
+    """An event that moves to another page while the pages are read comes twice; ids keep their letters."""
+    known = events.setdefault(identity, event)
+    if known is not event and known != event:
+        raise Truncated(where, "the mailbox changed while its pages were read")
+
+
+def _same_mailbox(context: Any, mailbox: str, where: str) -> None:
+    """An answer names the mailbox that it is for, as it was asked for; when it is an address, it must be ours."""
+    found = _OF_MAILBOX.search(context) if isinstance(context, str) else None
+    if found is None:
+        return
+    stated = unquote(found["mailbox"]).replace("''", "'")
+    if "@" in stated and stated.casefold() != mailbox.casefold():
+        raise Garbled(
+            where,
+            "Graph answered for another mailbox",
+            "give the room its mailbox's primary SMTP address in the settings",
+        )
+
+
+def _as_meetings(events: dict[str, Any], zone: tzinfo, where: str) -> tuple[Meeting, ...]:
+    try:
+        return tuple(m for m in (meeting(e, zone) for e in events.values() if not is_draft(e)) if m.kind != "series")
+    except ValueError as error:
+        raise Garbled(where, str(error)) from error
+
+
+def _zone(room: Room) -> tzinfo:
+    try:
+        return ZoneInfo(room.timezone)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise BadSetting(
+            f"room {room.name}", f"there is no time zone {room.timezone}", "use an IANA name such as Europe/Berlin"
+        ) from error
+
+
+def _stamp(time: datetime) -> str:
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
