@@ -33,14 +33,13 @@ def of_room(
     policy: Policy,
     window: Window,
     *,
-    read: Read | None = None,
+    read: Read = invites.read,
 ) -> tuple[Booking, ...]:
     """What the endpoint should show of this room in the window, by start, end and id; each meeting once.
 
     The same meetings in any order give the same bookings. A booking never carries a dial string that is not allowed.
-    `read` is `otd.invites.read`, unless the caller has one that remembers what it has read.
+    `read` may be one that remembers what it has read.
     """
-    read = read or invites.read
     best: dict[str, tuple[tuple[object, ...], Booking]] = {}
     for meeting in meetings:
         if not is_listed(meeting, policy) or not window.overlaps(meeting.start, meeting.end):

@@ -9,11 +9,13 @@ from otd.dialplan.patterns import Pattern
 from otd.dialplan.rules import IDS, PASSCODES, TEXTS, VARIABLES, Rule, RuleSet, shipped, variables
 from otd.dialplan.strings import bare, domains, host_of, within
 from otd.dialplan.templates import Template
+from otd.invites import text as invitation_text
+from otd.invites.links import unwrap
 from otd.invites.site import Site
 from otd.model import Dialled, DialString, JoinInfo, Meeting, NoJoin
 
-FINAL = frozenset({"id_redacted", "ambiguous"})
-"""Reasons of a JoinInfo that no rule may overrule: what it would dial is not known to be right."""
+FINAL = frozenset({"id_redacted", "ambiguous", "cancelled"})
+"""Reasons that no rule may overrule: what it would dial is not known to be right, or not wanted."""
 
 
 class Step:
@@ -139,12 +141,12 @@ def tries(
 
     Rules that do not fit, or lack what they need (other than a passcode), are passed over.
     """
-    values = _values(join, room, endpoint)
+    values, words = _values(join, room, endpoint), _Words(meeting)
     for step in plan.steps_for(join):
         rule = step.rule
         if not _fits(rule, join, meeting, plan, room, endpoint):
             continue
-        found = _apply(step, join, meeting, values)
+        found = _apply(step, words, values)
         if found is None:
             continue
         if not rule.enabled:
@@ -164,12 +166,12 @@ def _fits(rule: Rule, join: JoinInfo | NoJoin, meeting: Meeting, plan: DialPlan,
     return rule.organiser == "any" or (rule.organiser == "internal") == plan.is_internal(meeting)
 
 
-def _apply(step: Step, join: JoinInfo | NoJoin, meeting: Meeting, values: dict[str, str]) -> Dialled | None:
+def _apply(step: Step, words: _Words, values: dict[str, str]) -> Dialled | None:
     """The rule's dial string, unchecked; a Dialled without one says why; None when it does not apply."""
     rule = step.rule
     values = values | {"gateway": rule.gateway, "company": rule.company}
     if step.pattern is not None:
-        found = step.pattern.search(_text(rule.source, meeting, values))
+        found = step.pattern.search(words.of(rule.source) if rule.source in TEXTS else values[rule.source])
         if found is None:
             return None
         values |= dict.fromkeys(step.pattern.names.keys() - values.keys(), "") | found
@@ -209,9 +211,29 @@ def _values(join: JoinInfo | NoJoin, room: str, endpoint: str) -> dict[str, str]
     return values
 
 
-def _text(source: str, meeting: Meeting, values: dict[str, str]) -> str:
-    if source == "subject":
-        return meeting.subject
-    if source == "location":
-        return "\n".join((meeting.location, *meeting.locations))
-    return meeting.body if source == "body" else values[source]
+class _Words:
+    """The meeting's own words, read when the first pattern asks for them."""
+
+    __slots__ = ("_body", "_meeting")
+
+    def __init__(self, meeting: Meeting) -> None:
+        self._meeting = meeting
+        self._body: str | None = None
+
+    def of(self, source: str) -> str:
+        if source == "subject":
+            return self._meeting.subject
+        if source == "location":
+            return "\n".join((self._meeting.location, *self._meeting.locations))
+        if self._body is None:
+            self._body = "\n".join(_lines(self._meeting))
+        return self._body
+
+
+def _lines(meeting: Meeting) -> Iterator[str]:
+    """The text of a body as a person sees it, and below each piece the links in it without their wrappers."""
+    for block in invitation_text.read(meeting.body, html=meeting.body_type == "html").blocks:
+        yield block.text
+        for raw in block.links:
+            link = unwrap(raw.address, 0)
+            yield link.url.text if link else raw.address

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otd.dialplan import DialPlan, Rule, builtin, dial, plan, read_rules, shipped, tries
+from otd.dialplan import DialPlan, Rule, builtin, dial, for_site, plan, read_rules, shipped, tries
 from otd.dialplan.strings import host_of
 from otd.invites.reasons import REASONS
+from otd.invites.site import Site
 from otd.model import Dialled, JoinInfo, Meeting, NoJoin, Person
 
 T0 = datetime(2026, 1, 5, 9, tzinfo=UTC)
@@ -400,6 +401,53 @@ def test_a_pattern_finds_what_no_reader_knows_in_the_meetings_own_words(source: 
 
     assert uri(dial(NoJoin(reason="no_link"), meeting, site)) == "sip:4711@vmr.example.com"
     assert dial(NoJoin(reason="no_link"), MEETING, site).reason == "no_link"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<p>Join <b>VMR</b>&nbsp;<span>47</span><span>11</span></p>",
+        '<a href="https://vc.example.com/vmr/4711">here</a>',
+        '<a href="https://emea01.safelinks.protection.outlook.com/?url=https%3A%2F%2Fvc.example.com%2Fvmr%2F4711&amp;data=x">x</a>',
+    ],
+)
+def test_a_pattern_over_a_body_sees_its_text_and_its_links_not_its_markup(body: str) -> None:
+    site = a_plan(
+        {"name": "x", "source": "body", "pattern": r"(?i)VMR[ /](\d{4})", "replacement": r"\1@vmr.example.com"}
+    )
+
+    assert (
+        uri(dial(NoJoin(reason="no_link"), replace(MEETING, body=body, body_type="html"), site))
+        == "sip:4711@vmr.example.com"
+    )
+
+
+def test_a_cancelled_meeting_is_not_dialled_by_any_rule() -> None:
+    site = a_plan({"name": "x", "source": "subject", "pattern": "VMR", "replacement": "x@example.com"})
+
+    assert dial(NoJoin(reason="cancelled"), replace(MEETING, subject="VMR"), site).reason == "cancelled"
+
+
+def test_whatever_a_site_names_in_its_settings_may_be_dialled() -> None:
+    site = Site(
+        own_domains=("example.com",),
+        allowed_domains=("allowed.example",),
+        partner_domains=(("teams.partner.example", "poly"),),
+        cms_hosts=(("join.example.net", "cms.example.net"),),
+        meet_domain="meet.example.org",
+    )
+    hosts = [
+        "x.example.com",
+        "allowed.example",
+        "teams.partner.example",
+        "cms.example.net",
+        "meet.example.org",
+        "join.example.net",
+    ]
+
+    found = [dial(a_join("sip", sip=f"a@{host}"), MEETING, for_site((), site)).allowed for host in hosts]
+
+    assert found == [True] * 5 + [False]
 
 
 def test_a_catastrophic_pattern_takes_no_longer_than_a_simple_one() -> None:
