@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,7 @@ class Merged:
         """Note a mistake about the key at this path."""
         home = self.homes.get((str(path[0]), str(path[1])) if len(path) > 1 else ("", ""), self.main)
         where = f"{home.name} line {home.lines.of(path)}" if home else ""
-        self.mistakes.append(Mistake(where=where, key=dotted(path), why=why, mend=mend, warning=warning))
+        self.mistakes.append(Mistake(where=where, key=dotted(path), why=why, mend=mend, warning=warning, path=path))
 
 
 def dotted(path: KeyPath) -> str:
@@ -54,8 +55,11 @@ def dotted(path: KeyPath) -> str:
     return text
 
 
-def read_files(path: Path) -> Merged:
-    """otd.toml and what lies beside it. Never raises for what stands in them."""
+def read_files(path: Path, instead: Mapping[str, str]) -> Merged:
+    """otd.toml and what lies beside it. Never raises for what stands in them.
+
+    `instead` holds texts for files in the folder beside, by name, as if they were written there already.
+    """
     merged = Merged()
     merged.main = _document(
         path, path.name, merged.mistakes, missing="otd init writes one; --config PATH names another"
@@ -69,8 +73,10 @@ def read_files(path: Path) -> Merged:
             merged.mistake((section,), f"{section} is a table", f"write [{section}.NAME]")
             merged.tables[section] = {}
     folder = beside(path)
-    for file in sorted(folder.glob("*.toml")) if folder.is_dir() else ():
-        if document := _document(file, f"{folder.name}/{file.name}", merged.mistakes):
+    files = {file.name for file in folder.glob("*.toml")} if folder.is_dir() else set()
+    for file in sorted(files | instead.keys()):
+        name = f"{folder.name}/{file}"
+        if document := _document(folder / file, name, merged.mistakes, content=instead.get(file)):
             _merge(merged, document)
     return merged
 
@@ -89,7 +95,7 @@ def _known(merged: Merged, section: str) -> bool:
 def _merge(merged: Merged, document: Document) -> None:
     def mistake(path: KeyPath, why: str, mend: str) -> None:
         where = f"{document.name} line {document.lines.of(path)}"
-        merged.mistakes.append(Mistake(where=where, key=dotted(path), why=why, mend=mend))
+        merged.mistakes.append(Mistake(where=where, key=dotted(path), why=why, mend=mend, path=path))
 
     for section, tables in document.tables.items():
         if section not in SHARED:
@@ -111,17 +117,14 @@ def _merge(merged: Merged, document: Document) -> None:
                 merged.homes[section, name] = document
 
 
-def _document(path: Path, name: str, mistakes: list[Mistake], *, missing: str = "") -> Document | None:
+def _document(
+    path: Path, name: str, mistakes: list[Mistake], *, missing: str = "", content: str | None = None
+) -> Document | None:
     def mistake(why: str, mend: str, where: str = name) -> None:
         mistakes.append(Mistake(where=where, key="", why=why, mend=mend))
 
     try:
-        with path.open("rb") as file:
-            content = file.read(LARGEST + 1)
-        if len(content) > LARGEST:
-            mistake("the file is larger than 16 MiB", "is it the right file?")
-            return None
-        source = content.decode("utf-8-sig").replace("\r\n", "\n")
+        source = _source(path) if content is None else content
         return Document(name=name, tables=tomllib.loads(source), lines=lines(source))
     except FileNotFoundError:
         mistake(f"there is no file {path}", missing or "look at its name and folder")
@@ -129,12 +132,26 @@ def _document(path: Path, name: str, mistakes: list[Mistake], *, missing: str = 
         mistake(f"{path} cannot be read: {error.strerror}", "let OTD's user read it")
     except UnicodeDecodeError:
         mistake("the file is not UTF-8 text", "save it as UTF-8")
+    except _TooLarge:
+        mistake("the file is larger than 16 MiB", "is it the right file?")
     except RecursionError:
         mistake("the file is nested too deeply", "write arrays and tables on fewer levels")
     except tomllib.TOMLDecodeError as error:
         line, why = _syntax(str(error), source)
         mistake(why, _syntax_mend(why, source.split("\n")[line - 1]), f"{name} line {line}")
     return None
+
+
+class _TooLarge(Exception):
+    """Nobody writes settings of this size."""
+
+
+def _source(path: Path) -> str:
+    with path.open("rb") as file:
+        content = file.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise _TooLarge
+    return content.decode("utf-8-sig").replace("\r\n", "\n")
 
 
 def _syntax(message: str, source: str) -> tuple[int, str]:

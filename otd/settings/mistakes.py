@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 
 from otd.errors import BadSetting
@@ -18,6 +18,7 @@ class Mistake:
     why: str
     mend: str
     warning: bool = False
+    path: tuple[str | int, ...] = field(default=(), repr=False)  # the key's parts
 
     def __str__(self) -> str:
         key = f", {self.key}" if self.key else ""

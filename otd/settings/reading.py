@@ -35,10 +35,14 @@ def load(path: Path, environment: Mapping[str, str]) -> Settings:
     return found.settings
 
 
-def read(path: Path, environment: Mapping[str, str]) -> Found:
-    """The same as `load`, but mistakes and warnings are returned."""
+def read(path: Path, environment: Mapping[str, str], instead: Mapping[str, str] | None = None) -> Found:
+    """The same as `load`, but mistakes and warnings are returned.
+
+    `instead` holds texts for files in the folder beside, by name, as if they were written there already: so that a
+    change can be tried before it is made.
+    """
     path = path.absolute()
-    merged = read_files(path)
+    merged = read_files(path, instead or {})
     if merged.main is None:
         return Found(settings=None, mistakes=tuple(merged.mistakes))
     tables = validated(merged, environment)

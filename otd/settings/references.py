@@ -12,6 +12,9 @@ from otd.settings.mistakes import did_you_mean
 from otd.settings.tables import FilesTable, GraphTable
 from otd.settings.validation import UNKNOWN, Tables
 
+HOUSE = "house"
+"""The lane of work that belongs to no calendar and no pool; calendars and pools have lanes of their own names."""
+
 
 def check_references(merged: Merged, tables: Tables, folder: Path) -> None:
     """Note every mistake between tables, and warn of what is probably not meant. Paths are relative to `folder`."""
@@ -44,6 +47,8 @@ def _calendars(merged: Merged, tables: Tables, folder: Path) -> None:
             _must_exist(merged, (*path, "ca"), "cas", table.ca)
         if isinstance(table, GraphTable):
             _graph(merged, path, table, folder)
+        if name == HOUSE:
+            merged.mistake(path, f"{HOUSE} is the lane of OTD's own work", "call the calendar otherwise")
         if name not in used:
             merged.mistake(path, "no room uses this calendar", f'give a room calendar = "{name}"', warning=True)
 
@@ -96,6 +101,9 @@ def _relays(merged: Merged, tables: Tables) -> None:
     used = {endpoint.pool for endpoint in tables.endpoints.values()}
     for name in tables.pools:
         path = ("pools", name)
+        if name in (*tables.calendars, HOUSE):
+            who = "OTD itself" if name == HOUSE else "a calendar"
+            merged.mistake(path, f"{who} has this name, and each has a lane of its own", "call the pool otherwise")
         if name not in alive:
             mend = f'add [relays.{name}-1] with pool = "{name}"'
             merged.mistake(path, "no relay is in this pool, so nothing reaches its endpoints", mend, warning=True)

@@ -389,6 +389,23 @@ def test_loading_raises_every_mistake_one_a_line(tmp_path: Path) -> None:
     assert [line.partition(",")[0] for line in str(raised.value).split("\n")] == ["otd.toml line 3", "otd.toml line 19"]
 
 
+@pytest.mark.parametrize("name", ["office", "house"])
+def test_a_pool_cannot_have_the_name_of_another_lane(tmp_path: Path, name: str) -> None:
+    (mistake,) = mistakes(tmp_path, GOOD.replace('"hq"', f'"{name}"').replace("[pools.hq]", f"[pools.{name}]"))
+    assert mistake.key == f"pools.{name}"
+
+
+def test_a_change_can_be_tried_before_it_is_made(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD)
+    better = '[rooms.hall]\ncalendar = "post"\n'
+    found = read(path, {}, {"imported.toml": better})
+    assert found.settings is not None
+    assert "hall" in found.settings.rooms
+    (mistake,) = read(path, {}, {"imported.toml": better.replace("post", "pots")}).mistakes
+    assert (mistake.where, mistake.path) == ("otd.d/imported.toml line 2", ("rooms", "hall", "calendar"))
+    assert not (tmp_path / "otd.d").exists()
+
+
 def test_two_rooms_cannot_have_one_mailbox(tmp_path: Path) -> None:
     text = changed("[rooms.lab]", '[rooms.twin]\ncalendar = "office"\nmailbox = "BOARD@example.com"\n[rooms.lab]')
     (mistake,) = mistakes(tmp_path, text)
