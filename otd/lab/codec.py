@@ -1,4 +1,4 @@
-"""A simulated Cisco room unit, written from what is publicly known of the real ones and independent of OTD's driver.
+"""A simulated Cisco codec, written from what is publicly known of the real ones and independent of OTD's driver.
 
     with Codec(profile="roomos11", name="Atrium", users={"otd": "secret"}) as codec:
         ...  # codec.url, codec.bookings, codec.faults.slow = timedelta(seconds=5), codec.log, codec.reboot()
@@ -9,17 +9,20 @@ differs between software versions, `otd.lab.codec_faults` what can go wrong and 
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from otd.lab.certificates import Certificate, self_signed
 from otd.lab.codec_bookings import Call, Held
-from otd.lab.codec_device import Device, Event, Session, SystemClock, User
 from otd.lab.codec_faults import NO_TIME, Faults, Habits
+from otd.lab.codec_feedback import Poster
 from otd.lab.codec_http import Web
 from otd.lab.codec_log import Log, Logged
 from otd.lab.codec_profiles import PROFILES, Profile
+from otd.lab.codec_state import Event, Session, State, SystemClock, User
+from otd.lab.codec_tls import limited
 from otd.lab.codec_ws import Socket
 from otd.lab.server import LOOPBACK, Receive, Scope, Send, Server
 from otd.ports import Clock
@@ -28,7 +31,7 @@ __all__ = ["Call", "Codec", "Event", "Faults", "Habits", "Held", "Logged", "Sess
 
 
 class Codec:
-    """One unit on a loopback port. It keeps its port, certificate and list when it is stopped and started again."""
+    """One codec on a loopback port. It keeps its port, certificate and list when it is stopped and started again."""
 
     def __init__(
         self,
@@ -42,14 +45,16 @@ class Codec:
         clock: Clock | None = None,
         zone: str = "UTC",
         certificate: Certificate | None = None,
+        tls_versions: tuple[ssl.TLSVersion, ssl.TLSVersion] | None = None,
     ) -> None:
         """`users` are passwords (of admins) or Users by name. `speed` scales the rate limits: 1 request a second with
-        a password, 15 with a session; None switches them off."""
+        a password, 15 with a session; None switches them off. `tls_versions` are the lowest and the highest that it
+        speaks. `zone` is where it stands: DayOffset counts from midnight there."""
         self.profile = profile if isinstance(profile, Profile) else PROFILES[profile]
         self.name = name
         self.faults, self.habits = Faults(), Habits()
         known = {"admin": ""} if users is None else users
-        self.device = Device(
+        self.state = State(
             profile=self.profile,
             name=name,
             users={who: User(password=u) if isinstance(u, str) else u for who, u in known.items()},
@@ -58,18 +63,21 @@ class Codec:
             clock=clock or SystemClock(),
             zone=zone,
         )
-        self._log = Log(self.device.changed)
-        self._web = Web(self.device, self._log)
+        self._log = Log(self.state.changed)
+        self._web = Web(self.state, self._log)
         self._web.speed = speed
-        self._socket = Socket(self.device, self._log)
-        self._certificate = certificate or (self_signed(name) if tls else None)
-        self._server = self._new_server(port)
+        self._socket = Socket(self.state, self._log)
+        self._poster = Poster(self.state)
+        self._tls_versions = tls_versions
+        self._server = self._new_server(port, certificate or (self_signed(name) if tls else None))
 
-    def _new_server(self, port: int) -> Server:
-        return Server(self.app, port=port, certificate=self._certificate, websockets=bool(self.profile.websocket))
+    def _new_server(self, port: int, certificate: Certificate | None) -> Server:
+        if certificate is not None and self._tls_versions is not None:
+            certificate = limited(certificate, *self._tls_versions)
+        return Server(self.app, port=port, certificate=certificate, websockets=bool(self.profile.websocket))
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The unit as an ASGI app."""
+        """The codec as an ASGI app."""
         if scope["type"] == "websocket":
             await self._socket(scope, receive, send)
         else:
@@ -102,9 +110,11 @@ class Codec:
 
     def start(self) -> None:
         self._server.start()
+        self._poster.resume()
 
     def stop(self) -> None:
         """Connections are refused from now on, and those that are open break off."""
+        self._poster.stop()
         self._server.stop()
 
     def __enter__(self) -> Codec:
@@ -118,8 +128,7 @@ class Codec:
         """Show another certificate on the same port, as after a factory reset, or when somebody else answers there."""
         running, port = self._server.running, self._server.port
         self._server.stop()
-        self._certificate = certificate or self_signed(self.name)
-        self._server = self._new_server(port)
+        self._server = self._new_server(port, certificate or self_signed(self.name))
         if running:
             self._server.start()
 
@@ -128,7 +137,7 @@ class Codec:
     @property
     def bookings(self) -> tuple[Held, ...]:
         """The list as it is now, by start."""
-        return self.device.bookings
+        return self.state.bookings
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -136,20 +145,20 @@ class Codec:
 
     @property
     def last_updated(self) -> datetime | None:
-        return self.device.last_updated
+        return self.state.last_updated
 
     @property
     def events(self) -> tuple[Event, ...]:
         """What it announced, oldest first."""
-        with self.device.changed:
-            self.device.tick()
-            return tuple(self.device.events)
+        with self.state.changed:
+            self.state.tick()
+            return tuple(self.state.events)
 
     @property
     def sessions(self) -> tuple[Session, ...]:
         """Who is signed in."""
-        with self.device.changed:
-            return tuple(self.device.sessions.values())
+        with self.state.changed:
+            return tuple(self.state.sessions.values())
 
     # what was asked -----------------------------------------------------------------------------------------------
 
@@ -174,22 +183,22 @@ class Codec:
     def wait_until(self, predicate: Callable[[], bool], within: timedelta) -> bool:
         """Whether it came true in time. It is asked again after every request, write and event."""
         deadline = time.monotonic() + within.total_seconds()
-        with self.device.changed:
+        with self.state.changed:
             while True:
-                self.device.tick()
+                self.state.tick()
                 if predicate():
                     return True
                 left = deadline - time.monotonic()
                 if left <= 0:
                     return False
-                coming = self.device.next_due()
-                self.device.changed.wait(left if coming is None else min(left, coming.total_seconds() + 0.001))
+                coming = self.state.next_due()
+                self.state.changed.wait(left if coming is None else min(left, coming.total_seconds() + 0.001))
 
     # what happens to it -------------------------------------------------------------------------------------------
 
     @property
     def speed(self) -> float | None:
-        """How much faster than a real unit the rate limits are; None: there are none."""
+        """How much faster than a real codec the rate limits are; None: there are none."""
         return self._web.speed
 
     @speed.setter
@@ -198,42 +207,42 @@ class Codec:
 
     def advance(self, by: timedelta) -> None:
         """Let time pass at once; meetings begin and end meanwhile."""
-        self.device.advance(by)
+        self.state.advance(by)
 
     @property
     def clock_offset(self) -> timedelta:
-        """How far the unit's clock is ahead of the true time."""
-        return self.device.clock_offset
+        """How far the codec's clock is ahead of the true time."""
+        return self.state.clock_offset
 
     @clock_offset.setter
     def clock_offset(self, offset: timedelta) -> None:
-        self.device.clock_offset = offset
+        self.state.clock_offset = offset
 
     def reboot(self, takes: timedelta = NO_TIME) -> None:
         """Restart: 502 for so long; the list (unless habits.persist_across_reboot) and all sessions are gone."""
-        self.device.reboot(takes)
+        self.state.reboot(takes)
         self._socket.hang_up()
 
     def drop_list(self) -> None:
         """Lose the list, without a word and without an event."""
-        self.device.lose()
+        self.state.lose()
 
     def overwrite(self, bookings: Iterable[Held] | None = None) -> None:
         """Another system puts its own list."""
         if bookings is None:
-            self.device.overwrite()
+            self.state.overwrite()
         else:
-            self.device.replace(bookings)
+            self.state.replace(bookings)
 
     def change_password(self, user: str, password: str) -> None:
         """Basic with the old one gets 401 from now on; the user's sessions end."""
-        with self.device.changed:
-            known = self.device.users.get(user)
-            self.device.users[user] = User(password=password, **({"roles": known.roles} if known else {}))
-            for session in tuple(self.device.sessions.values()):
+        with self.state.changed:
+            known = self.state.users.get(user)
+            self.state.users[user] = User(password=password, **({"roles": known.roles} if known else {}))
+            for session in tuple(self.state.sessions.values()):
                 if session.user == user:
-                    self.device.sign_out(session.token)
+                    self.state.sign_out(session.token)
 
     def set_time(self, now: datetime) -> None:
-        """Set the unit's own clock, right or wrong."""
-        self.device.clock_offset = now.astimezone(UTC) - self.device.true_now()
+        """Set the codec's own clock, right or wrong."""
+        self.state.clock_offset = now.astimezone(UTC) - self.state.true_now()

@@ -1,4 +1,4 @@
-"""The bookings that a simulated Cisco unit holds, and how its list gives them back."""
+"""The bookings that a simulated Cisco codec holds, and how its list gives them back."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """One booking as the unit holds it."""
+    """One booking as the codec holds it."""
 
     id: str
     title: str = field(repr=False)

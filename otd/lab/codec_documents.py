@@ -1,4 +1,4 @@
-"""The two documents in which a list of bookings is written to a Cisco unit.
+"""The two documents in which a list of bookings is written to a Cisco codec.
 
 The XML document is the one that management systems post to /bookingsputxml, the JSON one is the body of xCommand
 Bookings Put (Cisco's xAPI schema). Both are read whole and either taken whole or refused whole.
@@ -39,7 +39,7 @@ def _refuse_time(text: str) -> datetime:
 
 
 def checked(bookings: list[Held], habits: Habits) -> tuple[Held, ...]:
-    """The list as a whole: its length, its titles, and no id twice, by the unit's habits. Raises Refused."""
+    """The list as a whole: its length, its titles, and no id twice, by the codec's habits. Raises Refused."""
     if habits.most_bookings is not None and len(bookings) > habits.most_bookings:
         raise Refused(f"more than {habits.most_bookings} bookings")
     for booking in bookings:

@@ -1,4 +1,4 @@
-"""What can be set wrong on a simulated Cisco unit while it runs, and what nobody outside Cisco knows for sure."""
+"""What can be set wrong on a simulated Cisco codec while it runs, and what nobody outside Cisco knows for sure."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Faults(_Switches):
 
 @dataclass(slots=True, kw_only=True)
 class Habits(_Switches):
-    """What is not established about real units and therefore can go either way; set here as what seems likeliest.
+    """What is not established about real codecs and therefore can go either way; set here as what seems likeliest.
 
     Where a likelier and a stricter behaviour compete, it is the stricter one.
     """

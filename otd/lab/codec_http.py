@@ -1,6 +1,6 @@
-"""The web server of a simulated Cisco unit, as an ASGI app: sign-in, rate limits, sessions, XML in and XML out.
+"""The web server of a simulated Cisco codec, as an ASGI app: sign-in, rate limits, sessions, XML in and XML out.
 
-Paths, headers, bodies and limits as Cisco's HTTP API guide states them and as people captured them from real units.
+Paths, headers, bodies and limits as Cisco's HTTP API guide states them and as people captured them from real codecs.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from urllib.parse import parse_qs
 from starlette.responses import Response
 
 from otd.lab.codec_commands import Result, run
-from otd.lab.codec_device import Device, User
 from otd.lab.codec_documents import Refused, bookings_from_xml, local, parse_xml
 from otd.lab.codec_faults import Faults
 from otd.lab.codec_log import Log, Logged
+from otd.lab.codec_state import State, User
 from otd.lab.codec_xml import Invocation, document, element, invocations, settings, steps, subtree
 from otd.lab.server import TRANSPORT, Receive, Scope, Send
 from otd.lab.wire import Cut, Drip
@@ -87,10 +87,10 @@ class Reply:
 
 
 class Web:
-    """The HTTP side of one unit."""
+    """The HTTP side of one codec."""
 
-    def __init__(self, device: Device, log: Log) -> None:
-        self._device, self._log = device, log
+    def __init__(self, state: State, log: Log) -> None:
+        self._state, self._log = state, log
         self.speed: float | None = 1.0
         self._basic, self._cookie = Limiter(1, 30), Limiter(15, 90)
         self._routes: Mapping[tuple[str, str], Callable[[Request], Reply]] = {
@@ -107,12 +107,13 @@ class Web:
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = await _read(scope, receive)
+        request = await _read(scope, receive, refuse_expect=self._state.profile.expects_no_expect)
         if request is None:
             return
-        faults = self._device.faults.take(request.path, request.query)
+        faults = self._state.faults.take(request.path, request.query)
         if faults.reset:
-            self._log.arrived(Logged(method=request.method, path=request.path, query=request.query))
+            entry = self._log.arrived(Logged(method=request.method, path=request.path, query=request.query))
+            self._log.answered(entry)
             cast(asyncio.Transport, scope[TRANSPORT]).abort()
             return
         reply = await self._answer(request, faults)
@@ -129,7 +130,7 @@ class Web:
                 cookie=bool(request.token),
             )
         )
-        reply = Reply(status=503)
+        reply = Reply(status=0)  # what the log says when the codec is stopped meanwhile
         try:
             reply = await self._turn(request, refusal, faults)
         finally:
@@ -146,14 +147,14 @@ class Web:
             await asyncio.sleep(pause)
         if faulty := _faulty(request, faults):
             return faulty
-        if self._device.is_down:
+        if self._state.is_down:
             return _plain(502, "Bad Gateway")
         return refusal or self._routed(request, faults)
 
     def _routed(self, request: Request, faults: Faults) -> Reply:
         if len(request.body) > LARGEST:
             return _plain(413, "Request Entity Too Large")
-        if self._device.profile.expects_no_expect and "expect" in request.headers:
+        if self._state.profile.expects_no_expect and "expect" in request.headers:
             return _plain(417, "Expectation Failed")
         route = self._routes.get((request.method, request.path))
         if route is None:
@@ -169,41 +170,41 @@ class Web:
         """The request with its user, or the 401 that it gets."""
         for name in COOKIES if request.secure else COOKIES[1:]:
             token = _cookies(request).get(name, "")
-            session = self._device.sessions.get(token)
-            user = self._device.users.get(session.user) if session else None
+            session = self._state.sessions.get(token)
+            user = self._state.users.get(session.user) if session else None
             if session is not None and user is not None:
                 return replace(request, user=session.user, roles=user, token=token), None
         name, password = _basic(request.headers.get("authorization", ""))
         if request.path == "/web/signin/open":
             return request, None
-        user = self._device.authenticate(name, password) if name else None
+        user = self._state.authenticate(name, password) if name else None
         return replace(request, user=name, roles=user), None if user else _not_signed_in()
 
     def _session_begin(self, request: Request) -> Reply:
-        if not self._device.profile.sessions:
+        if not self._state.profile.sessions:
             return Reply(status=302, type="text/html", headers={"Location": "/web/signin"})
         return self._new_session(request, request.user, Reply(status=204))
 
     def _signin(self, request: Request) -> Reply:
         form = parse_qs(request.body.decode("utf-8", "replace"), keep_blank_values=True)
         name, password = (form.get(key, [""])[0] for key in ("username", "password"))
-        if self._device.authenticate(name, password) is None:
+        if self._state.authenticate(name, password) is None:
             return Reply(status=302, type="text/html", headers={"Location": "/web/signin"})
         return self._new_session(request, name, Reply(status=302, type="text/html", headers={"Location": "/web"}))
 
     def _new_session(self, request: Request, name: str, reply: Reply) -> Reply:
-        session = self._device.sign_in(name)
+        session = self._state.sign_in(name)
         if session is None:
             return _plain(503, "Service Temporarily Unavailable")
-        names = self._device.habits.session_cookies or (COOKIES[:1] if request.secure else COOKIES[1:])
+        names = self._state.habits.session_cookies or (COOKIES[:1] if request.secure else COOKIES[1:])
         flags = "; Path=/; HttpOnly; SameSite=Strict" + ("; secure" if request.secure else "")
         return replace(reply, cookies=tuple(f"{each}={session.token}{flags}" for each in names))
 
     def _session_end(self, request: Request) -> Reply:
-        if not self._device.profile.sessions and request.path.startswith("/xmlapi"):
+        if not self._state.profile.sessions and request.path.startswith("/xmlapi"):
             return Reply(status=302, type="text/html", headers={"Location": "/web/signin"})
         if request.token:
-            self._device.sign_out(request.token)
+            self._state.sign_out(request.token)
         return Reply(status=204)
 
     # reading ------------------------------------------------------------------------------------------------------
@@ -211,21 +212,21 @@ class Web:
     def _getxml(self, request: Request) -> Reply:
         location = parse_qs(request.query).get("location", [""])[0]
         path = steps(location)
-        kept = subtree(self._device.documents(), path) if path else None
+        kept = subtree(self._state.documents(), path) if path else None
         if path is None or not kept:
             reason = {"Reason": "No match on address expression", "XPath": location.strip("/")}
             return _xml("Status", reason, {"status": "Error"})
         return self._document(str(path[0]), kept[path[0]])
 
     def _document(self, name: str, content: Any = None) -> Reply:
-        profile = self._device.profile
+        profile = self._state.profile
         about = {"product": "Cisco Codec", "version": profile.version, "apiVersion": profile.api_version}
-        return _xml(name, self._device.documents()[name] if content is None else content, about)
+        return _xml(name, self._state.documents()[name] if content is None else content, about)
 
     # writing ------------------------------------------------------------------------------------------------------
 
     def _bookingsputxml(self, request: Request) -> Reply:
-        habits = self._device.habits
+        habits = self._state.habits
         if not habits.bookingsputxml:
             return _plain(404, "Not Found")
         if request.roles is None or "Admin" not in request.roles.roles:
@@ -234,7 +235,7 @@ class Web:
             bookings = bookings_from_xml(request.body, habits)
         except Refused as error:
             return _xml("Error", {"Reason": str(error)}, status=habits.malformed_status)
-        self._device.put(bookings)
+        self._state.put(bookings)
         return Reply(status=200, body=habits.bookingsputxml_answer, wrote=tuple(b.id for b in bookings))
 
     def _putxml(self, request: Request) -> Reply:
@@ -246,21 +247,21 @@ class Web:
             return self._configure(request, settings(root))
         asked: tuple[Invocation, ...] = ()
         if local(root) == "Command":
-            commands = self._device.profile.commands
-            asked = invocations(root, commands, only_marked=self._device.habits.command_attribute)
+            commands = self._state.profile.commands
+            asked = invocations(root, commands, only_marked=self._state.habits.command_attribute)
         if not asked:
             return _xml("ActionError", {"Reason": "No action detected in document"})
         assert request.roles is not None  # noqa: S101  nobody gets here without having signed in
-        results = tuple(run(self._device, each, request.roles) for each in asked)
+        results = tuple(run(self._state, each, request.roles) for each in asked)
         return self._results(asked, results)
 
     def _results(self, asked: tuple[Invocation, ...], results: tuple[Result, ...]) -> Reply:
-        device = self._device
+        habits, profile = self._state.habits, self._state.profile
         wrote = next((r.wrote for r in reversed(results) if r.wrote is not None), None)
         about = Reply(status=200, wrote=wrote, commands=tuple(each.name for each in asked))
-        if device.habits.not_permitted == "forbidden" and any(r.status == "NotPermitted" for r in results):
+        if habits.not_permitted == "forbidden" and any(r.status == "NotPermitted" for r in results):
             return replace(_plain(403, "Forbidden"), commands=about.commands)
-        unknown = device.habits.unknown_command or device.profile.unknown
+        unknown = habits.unknown_command or profile.unknown
         if unknown == "action" and all(r.status == "Unknown" for r in results):
             return replace(_xml("ActionError", {"Reason": "No action detected in document"}), commands=about.commands)
         parts = [self._result(one, result, unknown) for one, result in zip(asked, results, strict=True)]
@@ -269,7 +270,7 @@ class Web:
         return replace(about, body=('<?xml version="1.0"?>\n' + text).encode("utf-8", "replace"))
 
     def _result(self, asked: Invocation, result: Result, unknown: str) -> str:
-        profile, words = self._device.profile, self._device.habits.error_element
+        profile, words = self._state.profile, self._state.habits.error_element
         match result.status:
             case "OK":
                 items = profile.items_everywhere
@@ -290,9 +291,9 @@ class Web:
     def _configure(self, request: Request, wanted: tuple[tuple[str, str], ...]) -> Reply:
         if request.roles is None or "Admin" not in request.roles.roles:
             return _plain(403, "Forbidden")
-        if not wanted or any(name not in self._device.settings for name, _ in wanted):
+        if not wanted or any(name not in self._state.settings for name, _ in wanted):
             return _xml("Configuration", {"Failure": {"Reason": "No match on address expression"}})
-        self._device.settings.update(wanted)
+        self._state.settings.update(wanted)
         return _xml("Configuration", {"Success": {}})
 
     # sending ------------------------------------------------------------------------------------------------------
@@ -309,7 +310,7 @@ class Web:
             await response(scope, receive, send)
 
     def _response(self, reply: Reply, body: bytes) -> Response:
-        headers = {"Server": self._device.profile.server, **_HEADERS, **reply.headers}
+        headers = {"Server": self._state.profile.server, **_HEADERS, **reply.headers}
         response = Response(content=body, status_code=reply.status, headers=headers)
         if reply.status != 204:
             response.headers["Content-Type"] = reply.type
@@ -318,10 +319,14 @@ class Web:
         return response
 
 
-async def _read(scope: Scope, receive: Receive) -> Request | None:
-    """The whole request; None when the client went away. More than one byte too many is not kept."""
+async def _read(scope: Scope, receive: Receive, *, refuse_expect: bool) -> Request | None:
+    """The whole request; None when the client went away. Of a body that is too large no more than a byte too many.
+
+    With `refuse_expect`, the body of a request with "Expect: 100-continue" is not waited for.
+    """
+    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
     body = b""
-    while True:
+    while not (refuse_expect and "expect" in headers):
         message = await receive()
         if message["type"] == "http.disconnect":
             return None
@@ -332,7 +337,7 @@ async def _read(scope: Scope, receive: Receive) -> Request | None:
         method=scope["method"],
         path=scope["path"],
         query=scope["query_string"].decode("latin-1"),
-        headers={name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]},
+        headers=headers,
         body=body,
         secure=scope["scheme"] in ("https", "wss"),
     )

@@ -1,7 +1,8 @@
-"""What a simulated unit was asked for, kept in memory so that a test can count it."""
+"""What a simulated codec was asked for, kept in memory so that a test can count it."""
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from dataclasses import dataclass, field, replace
@@ -29,33 +30,37 @@ class Log:
 
     def __init__(self, changed: threading.Condition) -> None:
         self._changed = changed
-        self._entries: list[Logged] = []
+        self._entries: dict[int, Logged] = {}
+        self._numbers = itertools.count()
         self._open = 0
         self.most_at_once = 0  # requests that were being answered at the same time
 
     @property
     def entries(self) -> tuple[Logged, ...]:
         with self._changed:
-            return tuple(self._entries)
+            return tuple(self._entries.values())
 
     def arrived(self, entry: Logged) -> int:
         """Note a request; returns the number under which `answered` finds it."""
         with self._changed:
-            self._entries.append(entry)
+            number = next(self._numbers)
+            self._entries[number] = entry
             self._open += 1
             self.most_at_once = max(self.most_at_once, self._open)
             self._changed.notify_all()
-            return len(self._entries) - 1
+            return number
 
-    def answered(self, entry: int, *, status: int, ids: tuple[str, ...] | None, commands: tuple[str, ...]) -> None:
+    def answered(
+        self, entry: int, *, status: int = 0, ids: tuple[str, ...] | None = None, commands: tuple[str, ...] = ()
+    ) -> None:
         with self._changed:
-            self._entries[entry] = replace(self._entries[entry], status=status, ids=ids, commands=commands)
+            if entry in self._entries:
+                self._entries[entry] = replace(self._entries[entry], status=status, ids=ids, commands=commands)
             self._open -= 1
             self._changed.notify_all()
 
     def clear(self) -> None:
-        """Forget what was answered so far."""
+        """Forget what was asked so far."""
         with self._changed:
-            if not self._open:
-                self._entries.clear()
+            self._entries.clear()
             self.most_at_once = self._open

@@ -1,7 +1,7 @@
-"""What differs between the software versions of Cisco room units, as data: versions, commands, fields, events, limits.
+"""What differs between the software versions of Cisco codecs, as data: versions, commands, fields, events, limits.
 
 Sources: Cisco's published xAPI schemas 9.15, 10.19, 11.14, 11.27 and 26.4, Cisco's API guides for TC7, CE8 and CE9,
-and listings that users of real units made public. What those leave open is a switch in `otd.lab.codec_faults.Habits`.
+and listings that users of real codecs made public. What those leave open is a switch in `otd.lab.codec_faults.Habits`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Command:
     parameters: tuple[Parameter, ...] = ()
     roles: frozenset[str] = frozenset({"Admin", "User"})
     multiline: bool = False  # takes a body
-    not_in_teams: bool = False  # unavailable while the unit runs as a Microsoft Teams Room
+    not_in_teams: bool = False  # unavailable while the codec runs as a Microsoft Teams Room
 
     def parameter(self, name: str) -> Parameter | None:
         return next((p for p in self.parameters if p.name == name), None)
@@ -63,6 +63,7 @@ class Profile:
     user_sessions: int = 20
     websocket: str = ""  # the default of NetworkServices Websocket, "" where there is none
     feedback_expressions: int = 38  # per WebSocket
+    feedback_tls_verify: bool = True  # the default of HttpFeedback TlsVerify
     availability: bool = False  # has Status Bookings Availability
     events: frozenset[str] = frozenset()
     put_protocols: frozenset[str] = frozenset()
@@ -201,6 +202,7 @@ TC7 = Profile(
     bad_parameters="empty",
     expects_no_expect=True,
     sessions=False,
+    feedback_tls_verify=False,
 )
 CE96 = Profile(
     name="ce9.6",
@@ -212,6 +214,7 @@ CE96 = Profile(
     items_everywhere=True,
     empty_calls=False,
     bad_parameters="empty",
+    feedback_tls_verify=False,
     events=_EVENTS_CE9,
 )
 CE915 = Profile(

@@ -1,4 +1,4 @@
-"""The WebSocket of a simulated Cisco unit: JSON-RPC 2.0 over /ws, with commands, status, settings and feedback.
+"""The WebSocket of a simulated Cisco codec: JSON-RPC 2.0 over /ws, with commands, status, settings and feedback.
 
 Methods, error codes and the two ways to sign in as Cisco's own JavaScript and Python clients use them.
 """
@@ -10,7 +10,7 @@ import base64
 import contextlib
 import itertools
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +18,8 @@ from starlette.responses import PlainTextResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from otd.lab.codec_commands import Result, run, texts
-from otd.lab.codec_device import Device, Event, User
 from otd.lab.codec_log import Log, Logged
+from otd.lab.codec_state import Event, State, User
 from otd.lab.codec_xml import Invocation, as_json, value_at
 from otd.lab.server import Receive, Scope, Send
 
@@ -43,10 +43,10 @@ class _Subscription:
 
 
 class Socket:
-    """The WebSocket side of one unit."""
+    """The WebSocket side of one codec."""
 
-    def __init__(self, device: Device, log: Log) -> None:
-        self._device, self._log = device, log
+    def __init__(self, state: State, log: Log) -> None:
+        self._state, self._log = state, log
         self._open: set[_Connection] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,7 +60,7 @@ class Socket:
             await socket.send_denial_response(PlainTextResponse(f"{status}\n", status_code=status))
             return
         await socket.accept(subprotocol=offered)
-        connection = _Connection(self._device, self._log, socket, name, user)
+        connection = _Connection(self._state, self._log, socket, name, user)
         self._open.add(connection)
         try:
             await connection.talk()
@@ -69,15 +69,15 @@ class Socket:
 
     async def _admitted(self, path: str, name: str, password: str) -> tuple[int, User | None]:
         """101 and the user, or the status of the refusal."""
-        faults = self._device.faults.take(path)
+        faults = self._state.faults.take(path)
         await asyncio.sleep(faults.slow.total_seconds())
         if faults.status:
             return faults.status, None
-        if self._device.is_down:
+        if self._state.is_down:
             return 502, None
-        if path.rstrip("/") != "/ws" or self._device.settings.get("NetworkServices Websocket", "Off") == "Off":
+        if path.rstrip("/") != "/ws" or self._state.settings.get("NetworkServices Websocket", "Off") == "Off":
             return 404, None
-        user = self._device.authenticate(name, password)
+        user = self._state.authenticate(name, password)
         return (101, user) if user is not None else (403, None)
 
     def hang_up(self) -> None:
@@ -87,8 +87,8 @@ class Socket:
 
 
 class _Connection:
-    def __init__(self, device: Device, log: Log, socket: WebSocket, name: str, user: User) -> None:
-        self._device, self._log, self._socket, self._name, self._user = device, log, socket, name, user
+    def __init__(self, state: State, log: Log, socket: WebSocket, name: str, user: User) -> None:
+        self._state, self._log, self._socket, self._name, self._user = state, log, socket, name, user
         self._loop = asyncio.get_running_loop()
         self._events: asyncio.Queue[Event | None] = asyncio.Queue()
         self._numbers = itertools.count()
@@ -103,21 +103,28 @@ class _Connection:
 
     async def talk(self) -> None:
         """Answer until either side ends it."""
-        self._device.listeners.append(self._heard)
+        self._state.listeners.append(self._heard)
         announcing = asyncio.ensure_future(self._announce())
         try:
-            while True:
-                answer = self._answer(await self._socket.receive_text())
-                if answer is not None:
-                    await self._socket.send_text(json.dumps(answer))
-                for notice in self._status_notices():
-                    await self._socket.send_text(json.dumps(notice))
-        except (WebSocketDisconnect, KeyError, RuntimeError):  # gone, binary, or closed by us
-            pass
+            while (text := await self._heard_text()) is not None:
+                answer = self._answer(text)
+                await self._tell(*([answer] if answer is not None else []), *self._status_notices())
         finally:
-            self._device.listeners.remove(self._heard)
+            self._state.listeners.remove(self._heard)
             announcing.cancel()
             await asyncio.gather(announcing, return_exceptions=True)
+
+    async def _heard_text(self) -> str | None:
+        """The next message; None when the connection has ended, or when it was binary, which ends it."""
+        message: Mapping[str, Any] = {}
+        with contextlib.suppress(RuntimeError):  # we closed it ourselves
+            message = await self._socket.receive()
+        return message.get("text")
+
+    async def _tell(self, *messages: Any) -> None:
+        with contextlib.suppress(RuntimeError, WebSocketDisconnect):  # ended meanwhile
+            for message in messages:
+                await self._socket.send_text(json.dumps(message))
 
     def hang_up(self) -> None:
         self._wake(None)
@@ -132,29 +139,29 @@ class _Connection:
     async def _announce(self) -> None:
         """Send events as they come; when the next one is due by the clock, let it happen."""
         while True:
-            coming = self._device.next_due()
+            coming = self._state.next_due()
             try:
                 event = await asyncio.wait_for(self._events.get(), coming.total_seconds() + 0.001 if coming else None)
             except TimeoutError:
-                self._device.tick()
+                self._state.tick()
                 continue
             if event is None:
-                await self._socket.close(1001)
+                with contextlib.suppress(RuntimeError):  # the other side was faster
+                    await self._socket.close(1001)
                 return
-            for notice in itertools.chain(self._event_notices(event), self._status_notices()):
-                await self._socket.send_text(json.dumps(notice))
+            await self._tell(*self._event_notices(event), *self._status_notices())
 
     def _event_notices(self, event: Event) -> Iterator[Any]:
-        path = ("Event", "Bookings", event.name)
+        path = ("Event", *event.path)
         for each in tuple(self._subscriptions.values()):
             if _covers(each.query, path):
-                yield _notice(each.id, {"Event": {"Bookings": {event.name: {"id": 1, **event.fields}}}})
+                yield _notice(each.id, _wrapped(path, {"id": 1, **event.fields}))
 
     def _status_notices(self) -> Iterator[Any]:
         for each in tuple(self._subscriptions.values()):
             if each.query[0] != "Status":
                 continue
-            value = value_at(self._device.documents(), each.query)
+            value = value_at(self._state.documents(), each.query)
             if value is not None and (now := json.dumps(value)) != each.last:
                 each.last = now
                 yield _notice(each.id, _wrapped(each.query, as_json(value)))
@@ -200,7 +207,7 @@ class _Connection:
         if body is not None and not isinstance(body, str):
             raise _Fault(BAD_PARAMS, "Invalid params")
         arguments = texts({name: value for name, value in params.items() if name != "body"})
-        result = run(self._device, Invocation(path=path, arguments=arguments, body=body, marked=True), self._user)
+        result = run(self._state, Invocation(path=path, arguments=arguments, body=body, marked=True), self._user)
         match result.status:
             case "OK":
                 return result
@@ -215,7 +222,7 @@ class _Connection:
 
     def _get(self, params: Mapping[str, Any]) -> Any:
         path = _path(params, "Path")
-        value = value_at(self._device.documents(), path)
+        value = value_at(self._state.documents(), path)
         if value is None:
             raise _Fault(NO_PATH, "No match on address expression", xpath="/".join(map(str, path)))
         return as_json(value)
@@ -225,21 +232,21 @@ class _Connection:
         name = " ".join(map(str, path[1:]))
         if "Admin" not in self._user.roles:
             raise _Fault(NOT_PERMITTED, "Permission denied")
-        if path[0] != "Configuration" or name not in self._device.settings or not isinstance(value, str | int):
+        if path[0] != "Configuration" or name not in self._state.settings or not isinstance(value, str | int):
             raise _Fault(NO_PATH, "No match on address expression", xpath="/".join(map(str, path)))
-        self._device.settings[name] = str(value)
+        self._state.settings[name] = str(value)
         return True
 
     def _query(self, params: Mapping[str, Any]) -> Any:
-        return as_json(_kept(self._device.documents(), _path(params, "Query")) or {})
+        return as_json(_kept(self._state.documents(), _path(params, "Query")) or {})
 
     def _subscribe(self, params: Mapping[str, Any]) -> Any:
         query = _path(params, "Query")
-        if len(self._subscriptions) >= self._device.profile.feedback_expressions:
+        if len(self._subscriptions) >= self._state.profile.feedback_expressions:
             raise _Fault(TOO_MANY, "Subscriber count exceeded")
         subscription = _Subscription(id=next(self._numbers), query=query)
         if not params.get("NotifyCurrentValue", False):
-            subscription.last = json.dumps(value_at(self._device.documents(), query))
+            subscription.last = json.dumps(value_at(self._state.documents(), query))
         self._subscriptions[subscription.id] = subscription
         return {"Id": subscription.id}
 
@@ -296,7 +303,7 @@ def _notice(subscription: int, content: Mapping[str, Any]) -> Any:
     return {"jsonrpc": "2.0", "method": "xFeedback/Event", "params": {**content, "Id": subscription}}
 
 
-def _wrapped(path: tuple[str | int, ...], value: Any) -> dict[str, Any]:
+def _wrapped(path: Sequence[str | int], value: Any) -> dict[str, Any]:
     for step in reversed(path):
         value = {step: value} if isinstance(step, str) else [{"id": step, **value}]
     return dict(value)

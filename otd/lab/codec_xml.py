@@ -164,7 +164,8 @@ def as_json(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: as_json(each) for key, each in value.items()}
     if isinstance(value, list):
-        return [({"id": number} | as_json(each)) for number, each in enumerate(value, 1)]
+        items = [as_json(each) if isinstance(each, dict) else {"Value": each} for each in value]
+        return [{"id": number, **each} for number, each in enumerate(items, 1)]
     return value
 
 

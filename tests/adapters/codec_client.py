@@ -1,4 +1,4 @@
-"""curl as a client of the simulated Cisco units: it was written by others and shares no code with the simulator."""
+"""curl as a client of the simulated Cisco codecs: it was written by others and shares no code with the simulator."""
 
 from __future__ import annotations
 

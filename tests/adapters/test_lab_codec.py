@@ -1,4 +1,4 @@
-"""The simulated Cisco units, asked by curl."""
+"""The simulated Cisco codecs, asked by curl."""
 
 from __future__ import annotations
 
@@ -94,6 +94,6 @@ def test_only_an_admin_may_write(role: str) -> None:
 
 def test_the_list_changes_in_front_of_a_waiting_test() -> None:
     with a_codec() as codec:
-        codec.device.later(timedelta(milliseconds=50), codec.overwrite)
+        codec.state.later(timedelta(milliseconds=50), codec.overwrite)
         assert codec.wait_until(lambda: bool(codec.bookings), within=SOON)
         assert not codec.wait_until(lambda: not codec.bookings, within=timedelta(milliseconds=10))

@@ -1,4 +1,4 @@
-"""A simulated Cisco unit without its web server: the list, the clock, the settings, the status and the events."""
+"""A simulated Cisco codec without its web server: the list, the clock, the settings, the status and the events."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from otd.lab.codec_profiles import Profile
 from otd.lab.codec_xml import nested
 from otd.ports import Clock
 
+BOOT = "BootEvent"
 _WARNING = timedelta(minutes=5)  # TimeRemaining comes so long before the end
 
 
@@ -29,11 +30,25 @@ class User:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Something that the unit announced under /Event/Bookings."""
+    """Something that the codec announced: under /Event/Bookings, but for the BootEvent."""
 
     name: str
     fields: Mapping[str, str | int] = field(default_factory=dict)
     at: datetime
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        return (self.name,) if self.name == BOOT else ("Bookings", self.name)
+
+
+@dataclass(slots=True, kw_only=True)
+class Slot:
+    """A receiver of posts (HttpFeedback)."""
+
+    url: str
+    format: str
+    expressions: tuple[str, ...]
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +68,8 @@ class SystemClock:
         return datetime.now(UTC)
 
 
-class Device:
-    """The state of one unit. Every method may be called from any thread; `changed` is notified of every change."""
+class State:
+    """The state of one codec. Every method may be called from any thread; `changed` is notified of every change."""
 
     def __init__(
         self,
@@ -72,13 +87,15 @@ class Device:
         self.zone = ZoneInfo(zone)
         self.changed = threading.Condition(threading.RLock())
         self.settings = _default_settings(profile, name)
-        self.clock_offset = NO_TIME  # how far the unit's clock is ahead
+        self.clock_offset = NO_TIME  # how far the codec's clock is ahead
         self.ntp = "Synced"
         self.teams = False  # runs as a Microsoft Teams Room
         self.serial = f"FLB{secrets.token_hex(4).upper()}"
         self.events: list[Event] = []
         self.listeners: list[Callable[[Event], None]] = []
         self.sessions: dict[str, Session] = {}
+        self.slots: dict[int, Slot] = {}
+        self.slots_changed: Callable[[], None] = lambda: None
         self.boots = 0
         self._clock, self._advanced = clock, NO_TIME
         self._held: tuple[Held, ...] = ()
@@ -96,7 +113,7 @@ class Device:
         return self._clock.now() + self._advanced
 
     def now(self) -> datetime:
-        """What the unit takes for the time."""
+        """What the codec takes for the time."""
         return self.true_now() + self.clock_offset
 
     def advance(self, by: timedelta) -> None:
@@ -218,7 +235,7 @@ class Device:
         """Emit an event, if this version has it."""
         with self.changed:
             event = Event(name=name, fields=fields or {}, at=self.now())
-            if name in self.profile.events:
+            if name in self.profile.events or name == BOOT:
                 self.events.append(event)
                 for listener in tuple(self.listeners):
                     listener(event)
@@ -234,6 +251,7 @@ class Device:
             self._back = self._booted = self.true_now() + takes
             if not self.habits.persist_across_reboot:
                 self._held, self._updated = (), None
+            self.announce(BOOT, {"Action": "Restart"})
             self.announce("SyncRequired")
 
     @property
@@ -294,6 +312,7 @@ class Device:
             bookings = {"Availability": self.availability()} | bookings
         return {
             "Bookings": bookings,
+            "HttpFeedback": [_shown_slot(self.slots.get(number)) for number in range(1, 5)],
             "Network": [{"IPv4": {"Address": "127.0.0.1"}, "Ethernet": {"MacAddress": "00:00:5E:00:53:01"}}],
             "NetworkServices": {"NTP": {"Status": self.ntp, "Server": [{"Address": "ntp.example.com"}]}},
             "Provisioning": {"Status": "Idle"},
@@ -322,9 +341,17 @@ class Device:
         }
 
 
+def _shown_slot(slot: Slot | None) -> Tree:
+    if slot is None:
+        return {"URL": "", "Format": "", "Status": "OK"}
+    shown: Tree = {"URL": slot.url, "Format": slot.format, "Status": "Failed" if slot.failed else "OK"}
+    return shown | {"Expression": list(slot.expressions)}
+
+
 def _default_settings(profile: Profile, name: str) -> dict[str, str]:
     settings = {
         "Bookings AdhocBooking Enabled": "False",
+        "HttpFeedback TlsVerify": "On" if profile.feedback_tls_verify else "Off",
         "NetworkServices HTTP Mode": "HTTPS",
         "NetworkServices NTP Mode": "Auto",
         "Provisioning Mode": "Off",
