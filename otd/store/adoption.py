@@ -31,7 +31,7 @@ def adopt(
     _parts(tx, wanted_rooms, wanted_endpoints)
     _unused_lanes(tx, caps)
     if _is_new(tx, settings_digest):
-        claims.hint_everything(tx)
+        claims.unpark_everything(tx)
 
 
 def _lanes(tx: Transaction, caps: Mapping[str, int]) -> None:

@@ -13,9 +13,25 @@ import json
 import random
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from functools import cache
+from typing import Any, get_args
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, case, delete, func, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Select,
+    Update,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from otd.model import LaneState, Settled, Work, WorkKind, WorkState
 from otd.store.tables import at, at_or_none, lanes, ms, parts, span, work
@@ -52,20 +68,28 @@ def move(tx: Transaction, kind: WorkKind, to: Mapping[str, str]) -> None:
 
 def hint(tx: Transaction, kind: WorkKind, name: str, delay: timedelta = timedelta(0)) -> None:
     """Make it due; a parked row stays parked, but runs again if it is just being tried."""
-    _hint(tx, work.c.key == f"{kind}:{name}", delay)
+    tx.connection.execute(_hinted(tx.now), {"this": f"{kind}:{name}", "delay": span(delay)})
 
 
-def hint_everything(tx: Transaction) -> None:
-    """Un-park every row and make it due."""
-    tx.connection.execute(update(work).values(parked=False, attempt=0))
-    _hint(tx, work.c.key.is_not(None), timedelta(0))
+def unpark(tx: Transaction, kind: WorkKind, name: str) -> None:
+    tx.connection.execute(update(work).where(work.c.key == f"{kind}:{name}").values(_fresh(tx)))
 
 
-def _hint(tx: Transaction, which: ColumnElement[bool], delay: timedelta) -> None:
-    wanted = tx.now + span(delay)
-    tx.connection.execute(
+def unpark_everything(tx: Transaction) -> None:
+    """Every row is due now, attempts from zero."""
+    tx.connection.execute(update(work).values(_fresh(tx)))
+
+
+def _fresh(tx: Transaction) -> dict[str, Any]:
+    return {"parked": False, "attempt": 0, "due": least(work.c.due, tx.now), "again": tx.now}
+
+
+@cache
+def _hinted(now: ColumnElement[int]) -> Update:
+    wanted = now + bindparam("delay", type_=BigInteger)
+    return (
         update(work)
-        .where(which)
+        .where(work.c.key == bindparam("this"))
         .values(
             due=case((work.c.parked, work.c.due), else_=least(work.c.due, wanted)),
             again=case((work.c.again.is_(None), wanted), else_=least(work.c.again, wanted)),
@@ -73,55 +97,81 @@ def _hint(tx: Transaction, which: ColumnElement[bool], delay: timedelta) -> None
     )
 
 
-def unpark(tx: Transaction, kind: WorkKind, name: str) -> None:
-    which = work.c.key == f"{kind}:{name}"
-    tx.connection.execute(update(work).where(which).values(parked=False, attempt=0))
-    _hint(tx, which, timedelta(0))
-
-
 def claim(tx: Transaction, owner: str, limit: int, lease: timedelta, kinds: tuple[WorkKind, ...]) -> tuple[Work, ...]:
     """See `otd.ports.Store.claim`. The caps hold because whoever claims has locked the lanes it claims from first."""
-    if limit <= 0:
+    rooms = _room_in_lanes(tx)
+    chosen: list[str] = []
+    while len(chosen) < limit and any(room > 0 for room in rooms.values()):
+        found = tx.connection.execute(
+            _overdue(tx.now),
+            {
+                "open": [lane for lane, room in rooms.items() if room > 0],
+                "kinds": kinds or get_args(WorkKind),
+                "chosen": chosen or [""],
+                "limit": limit - len(chosen),
+            },
+        ).all()
+        for row in found:
+            if rooms[row.lane] > 0:
+                chosen.append(row.key)
+            rooms[row.lane] -= 1
+        if all(rooms[row.lane] >= 0 for row in found):
+            break  # nothing was left out for want of room in its lane, so there is nothing else to be found
+    if not chosen:
         return ()
-    unpaused = select(lanes.c.name, lanes.c.cap, lanes.c.paused_until).where(lanes.c.paused_until <= tx.now)
-    for lane in tx.connection.execute(unpaused.order_by(lanes.c.name).with_for_update()).all():
-        if lane.paused_until > 0:
-            _resume(tx, lane.name, lane.cap)
-    chosen = _claimable(tx, limit, kinds).cte("chosen")
-    claimed = tx.connection.execute(
-        update(work)
-        .where(work.c.key.in_(select(chosen.c.key)))
-        .values(
-            owner=owner,
-            token=work.c.token + 1,
-            again=None,
-            lease=span(lease),
-            lease_until=tx.now + span(lease),
-        )
-        .returning(work)
-    ).all()
+    leased = {"keys": chosen, "owner_is": owner, "length": span(lease)}
+    claimed = tx.connection.execute(_leased(tx.now), leased).all()
     return tuple(_work(row) for row in sorted(claimed, key=lambda row: (row.due, row.key)))
 
 
-def _claimable(tx: Transaction, limit: int, kinds: tuple[WorkKind, ...]) -> Select[tuple[str]]:
-    """The keys of the rows to claim, locked; rows that another transaction is just writing are left to it."""
-    due = and_(work.c.due <= tx.now, work.c.lease_until <= tx.now)
-    if kinds:
-        due = and_(due, work.c.kind.in_(kinds))
-    other = work.alias("other")
-    leased = select(func.count()).where(other.c.lane == lanes.c.name, other.c.lease_until > tx.now).scalar_subquery()
-    room = select(lanes.c.name, (lanes.c.cap - leased).label("room")).where(lanes.c.paused_until <= tx.now).cte("room")
-    place = func.row_number().over(partition_by=work.c.lane, order_by=(work.c.due, work.c.key))
-    ranked = (
-        select(work.c.key, work.c.due, place.label("place"), room.c.room)
-        .join(room, room.c.name == work.c.lane)
-        .where(due, room.c.room > 0)
-        .cte("ranked")
+def _room_in_lanes(tx: Transaction) -> dict[str, int]:
+    """How many more each lane may run that is not paused. Locks these lanes; who was there before has counted."""
+    for lane in tx.connection.execute(_unpaused(tx.now)).all():
+        if lane.paused_until > 0:
+            _resume(tx, lane.name, lane.cap)
+    return {row.name: row.cap - row.leased for row in tx.connection.execute(_leases(tx.now)).all()}
+
+
+@cache
+def _unpaused(now: ColumnElement[int]) -> Select[str, int, int]:
+    unpaused = select(lanes.c.name, lanes.c.cap, lanes.c.paused_until).where(lanes.c.paused_until <= now)
+    return unpaused.order_by(lanes.c.name).with_for_update()
+
+
+@cache
+def _leases(now: ColumnElement[int]) -> Select[str, int, int]:
+    leased = select(func.count()).where(work.c.lane == lanes.c.name, work.c.lease_until > now).scalar_subquery()
+    return select(lanes.c.name, lanes.c.cap, leased.label("leased")).where(lanes.c.paused_until <= now)
+
+
+@cache
+def _overdue(now: ColumnElement[int]) -> Select[str, str]:
+    """What could be claimed, the longest overdue first; rows that another transaction is writing are left to it."""
+    return (
+        select(work.c.key, work.c.lane)
+        .where(
+            work.c.due <= now,
+            # In this form no index but that of `due` fits: any other would have all that is overdue sorted each time.
+            work.c.lease_until + 0 <= now,
+            func.coalesce(work.c.lane, "").in_(bindparam("open", expanding=True)),
+            work.c.kind.in_(bindparam("kinds", expanding=True)),
+            work.c.key.not_in(bindparam("chosen", expanding=True)),
+        )
+        .order_by(work.c.due)
+        .limit(bindparam("limit", type_=Integer))
+        .with_for_update(skip_locked=True)
     )
-    first = (
-        select(ranked.c.key).where(ranked.c.place <= ranked.c.room).order_by(ranked.c.due, ranked.c.key).limit(limit)
+
+
+@cache
+def _leased(now: ColumnElement[int]) -> ReturningUpdate[Any]:
+    length = bindparam("length", type_=BigInteger)
+    return (
+        update(work)
+        .where(work.c.key.in_(bindparam("keys", expanding=True)))
+        .values(owner=bindparam("owner_is"), token=work.c.token + 1, again=None, lease=length, lease_until=now + length)
+        .returning(work)
     )
-    return select(work.c.key).where(work.c.key.in_(first), due).with_for_update(skip_locked=True)
 
 
 def _resume(tx: Transaction, lane: str, cap: int) -> None:
@@ -157,46 +207,66 @@ def _soonest(tx: Transaction, after: int) -> dict[tuple[str, str], int]:
     return found
 
 
-def _held(item: Work) -> ColumnElement[bool]:
-    return and_(work.c.key == item.key, work.c.token == item.token, work.c.lease_until > 0)
+@cache
+def _held() -> ColumnElement[bool]:
+    return and_(work.c.key == bindparam("this"), work.c.token == bindparam("mine"), work.c.lease_until > 0)
+
+
+def _mine(item: Work) -> dict[str, Any]:
+    return {"this": item.key, "mine": item.token}
 
 
 def begin(tx: Transaction, item: Work) -> bool:
     """Whether the claim still holds; then its lease starts anew. In a lane that was paused meanwhile it is given back,
     so that what a Retry-After forbids does not go out because it was claimed just before."""
-    open_lane = select(lanes.c.name).where(lanes.c.paused_until <= tx.now).scalar_subquery()
-    begun = tx.connection.execute(
-        update(work)
-        .where(_held(item), work.c.lease_until > tx.now, work.c.lane.in_(open_lane))
-        .values(lease_until=tx.now + work.c.lease)
-    )
-    if begun.rowcount == 1:
+    if tx.connection.execute(_begun(tx.now), _mine(item)).rowcount == 1:
         return True
-    tx.connection.execute(update(work).where(_held(item)).values(owner="", lease_until=0))
+    tx.connection.execute(update(work).where(_held()).values(owner="", lease_until=0), _mine(item))
     return False
+
+
+@cache
+def _begun(now: ColumnElement[int]) -> Update:
+    unpaused = select(lanes.c.name).where(lanes.c.paused_until <= now)
+    holds = and_(_held(), work.c.lease_until > now, work.c.lane.in_(unpaused))
+    return update(work).where(holds).values(lease_until=now + work.c.lease)
 
 
 def finish(tx: Transaction, item: Work, settled: Settled, rng: random.Random) -> None:
     """See `otd.ports.Store.finish`. A period is an upper bound: jitter only shortens it."""
     if settled.pause_lane is not None:
-        _pause_for(tx, item, settled.pause_lane, settled.code or settled.error)
-    after = tx.now + _shortened(settled, rng)
-    soon = tx.now + span(AGAIN.get(item.kind, timedelta(0)))
-    hinted = least(after, greatest(work.c.again, soon))
-    failed = bool(settled.error) or settled.parked
+        _pause_for(tx, item, settled.pause_lane, settled.error)
     tx.connection.execute(
+        _finished(tx.now, failed=bool(settled.error) or settled.parked, parked=settled.parked),
+        _mine(item)
+        | {
+            "after": _shortened(settled, rng),
+            "gap": span(AGAIN.get(item.kind, timedelta(0))),
+            "its_error": line(settled.error),
+            "its_code": line(settled.code, 64),
+            "its_mend": line(settled.mend),
+        },
+    )
+
+
+@cache
+def _finished(now: ColumnElement[int], *, failed: bool, parked: bool) -> Update:
+    after = now + bindparam("after", type_=BigInteger)
+    soon = now + bindparam("gap", type_=BigInteger)
+    hinted = case((work.c.again.is_(None), after), else_=least(after, greatest(work.c.again, soon)))
+    return (
         update(work)
-        .where(_held(item))
+        .where(_held())
         .values(
-            due=after if settled.parked else case((work.c.again.is_(None), after), else_=hinted),
+            due=after if parked else hinted,
             owner="",
             lease_until=0,
             attempt=work.c.attempt + 1 if failed else 0,
-            parked=settled.parked,
-            error=line(settled.error),
-            code=line(settled.code, 64),
-            mend=line(settled.mend),
-            failing_since=func.coalesce(work.c.failing_since, tx.now) if failed else None,
+            parked=parked,
+            error=bindparam("its_error"),
+            code=bindparam("its_code"),
+            mend=bindparam("its_mend"),
+            failing_since=func.coalesce(work.c.failing_since, now) if failed else None,
         )
     )
 
@@ -210,12 +280,13 @@ def _shortened(settled: Settled, rng: random.Random) -> int:
 
 
 def _pause_for(tx: Transaction, item: Work, pause: timedelta, why: str) -> None:
-    lane = select(work.c.lane).where(_held(item)).scalar_subquery()
+    lane = select(work.c.lane).where(_held()).scalar_subquery()
     until = tx.now + span(pause)
     tx.connection.execute(
         update(lanes)
         .where(lanes.c.name == lane, lanes.c.paused_until < until)
-        .values(paused_until=until, why=line(why))
+        .values(paused_until=until, why=line(why)),
+        _mine(item),
     )
 
 
@@ -229,25 +300,22 @@ def pause(tx: Transaction, lane: str, until: datetime, why: str) -> None:
 
 def next_due(tx: Transaction) -> datetime | None:
     """When the next row can be claimed. In a lane that is full: at the latest when its first lease runs out."""
-    idle = (
-        select(work.c.due)
-        .where(work.c.lane == lanes.c.name, work.c.lease_until <= tx.now)
-        .order_by(work.c.due)
-        .limit(1)
-        .scalar_subquery()
-    )
-    leased = and_(work.c.lane == lanes.c.name, work.c.lease_until > tx.now)
-    found = tx.connection.execute(
-        select(
-            lanes.c.cap,
-            lanes.c.paused_until,
-            idle.label("idle"),
-            select(func.count()).where(leased).scalar_subquery().label("leased"),
-            select(func.min(work.c.lease_until)).where(leased).scalar_subquery().label("freed"),
-        )
-    ).all()
+    found = tx.connection.execute(_outlook(tx.now)).all()
     times = [time for lane in found if (time := _claimable_at(lane)) is not None]
     return at(min(times)) if times else None
+
+
+@cache
+def _outlook(now: ColumnElement[int]) -> Select[int, int, int | None, int, int | None]:
+    idle = select(work.c.due).where(work.c.lane == lanes.c.name, work.c.lease_until <= now)
+    leased = and_(work.c.lane == lanes.c.name, work.c.lease_until > now)
+    return select(
+        lanes.c.cap,
+        lanes.c.paused_until,
+        idle.order_by(work.c.due).limit(1).scalar_subquery().label("idle"),
+        select(func.count()).where(leased).scalar_subquery().label("leased"),
+        select(func.min(work.c.lease_until)).where(leased).scalar_subquery().label("freed"),
+    )
 
 
 def _claimable_at(lane: Any) -> int | None:

@@ -84,12 +84,22 @@ class SqlStore:
             yield Transaction(connection, self._database.now, self._vault)
 
     @contextmanager
+    def _reading_once(self) -> Iterator[Transaction]:
+        with self._database.reading_once() as connection:
+            yield Transaction(connection, self._database.now, self._vault)
+
+    @contextmanager
+    def _writing_once(self) -> Iterator[Transaction]:
+        with self._database.writing_once() as connection:
+            yield Transaction(connection, self._database.now, self._vault)
+
+    @contextmanager
     def _writing(self) -> Iterator[Transaction]:
         with self._database.writing() as connection:
             yield Transaction(connection, self._database.now, self._vault)
 
     def now(self) -> datetime:
-        with self._reading() as tx:
+        with self._reading_once() as tx:
             return at(tx.clock())
 
     def adopt(
@@ -105,7 +115,7 @@ class SqlStore:
     # work ---------------------------------------------------------------------------------------------------------
 
     def hint(self, kind: WorkKind, name: str, *, delay: timedelta = _NO_WAIT) -> None:
-        with self._writing() as tx:
+        with self._writing_once() as tx:
             claims.hint(tx, kind, name, delay)
 
     def claim(self, owner: str, *, limit: int, lease: timedelta, kinds: tuple[WorkKind, ...] = ()) -> tuple[Work, ...]:
@@ -113,41 +123,41 @@ class SqlStore:
             return claims.claim(tx, owner, limit, lease, kinds)
 
     def begin(self, work: Work) -> bool:
-        with self._writing() as tx:
+        with self._writing_once() as tx:
             return claims.begin(tx, work)
 
     def finish(self, work: Work, settled: Settled) -> None:
-        with self._writing() as tx:
+        with self._writing() if settled.pause_lane is not None else self._writing_once() as tx:
             claims.finish(tx, work, settled, self._rng)
 
     def next_due(self) -> datetime | None:
-        with self._reading() as tx:
+        with self._reading_once() as tx:
             return claims.next_due(tx)
 
     def release(self, owner_prefix: str) -> int:
-        with self._writing() as tx:
+        with self._writing_once() as tx:
             return claims.release(tx, owner_prefix)
 
     def unpark(self, kind: WorkKind, name: str) -> None:
-        with self._writing() as tx:
+        with self._writing_once() as tx:
             claims.unpark(tx, kind, name)
 
     def pause(self, lane: str, until: datetime, why: str) -> None:
-        with self._writing() as tx:
+        with self._writing_once() as tx:
             claims.pause(tx, lane, until, why)
 
     # rooms and lists ----------------------------------------------------------------------------------------------
 
     def save_reading(self, reading: Reading) -> None:
-        with self._writing() as tx:
+        with self._writing_once() as tx:
             lists.save_reading(tx, reading)
 
     def part(self, endpoint: str, room: str) -> tuple[Booking, ...] | None:
-        with self._reading() as tx:
+        with self._reading_once() as tx:
             return lists.part(tx, endpoint, room)
 
     def put_part(self, endpoint: str, room: str, bookings: tuple[Booking, ...]) -> None:
-        with self._writing() as tx:
+        with self._writing_once() as tx:
             lists.put_part(tx, endpoint, room, bookings)
 
     def put_desired(self, wanted: BookingList, digest: str) -> int:
@@ -155,21 +165,21 @@ class SqlStore:
             return lists.put_desired(tx, wanted, digest)
 
     def desired(self, endpoint: str) -> Desired | None:
-        with self._reading() as tx:
+        with self._reading_once() as tx:
             return lists.desired(tx, endpoint)
 
     def renumber(self, endpoint: str, above: int) -> int:
-        with self._writing() as tx:
+        with self._writing_once() as tx:
             return lists.renumber(tx, endpoint, above)
 
     # delivery -----------------------------------------------------------------------------------------------------
 
     def endpoint(self, name: str) -> EndpointState:
-        with self._reading() as tx:
+        with self._reading_once() as tx:
             return receipts.endpoint_state(tx, name)
 
     def sending(self, endpoint: str, verb: Verb, revision: int, relay: str) -> int:
-        with self._writing() as tx:
+        with self._writing_once() as tx:
             return receipts.sending(tx, endpoint, verb, revision, relay)
 
     def apply(self, receipt: Receipt) -> bool:
@@ -183,23 +193,23 @@ class SqlStore:
     # looking ------------------------------------------------------------------------------------------------------
 
     def rooms(self) -> tuple[RoomState, ...]:
-        with self._reading() as tx:
+        with self._reading_once() as tx:
             return lists.room_states(tx)
 
     def endpoints(self) -> tuple[EndpointState, ...]:
-        with self._reading() as tx:
+        with self._reading_once() as tx:
             return receipts.endpoint_states(tx)
 
     def relays(self) -> tuple[RelayState, ...]:
-        with self._reading() as tx:
+        with self._reading_once() as tx:
             return receipts.relay_states(tx)
 
     def work(self) -> tuple[WorkState, ...]:
-        with self._reading() as tx:
+        with self._reading_once() as tx:
             return claims.states(tx)
 
     def lanes(self) -> tuple[LaneState, ...]:
-        with self._reading() as tx:
+        with self._reading_once() as tx:
             return claims.lane_states(tx)
 
     def close(self) -> None:
