@@ -10,8 +10,9 @@ import json
 import os
 import sys
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
@@ -32,6 +33,11 @@ def plain(text: str) -> str:
         " " if ch in "\r\n\t\v\f\x85\u2028\u2029" else "" if unicodedata.category(ch) in ("Cc", "Cf", "Cs") else ch
         for ch in text
     )
+
+
+def coloured(text: str, colour: str) -> str:
+    """The text in one of the terminal's colours, by its name; just the text where no colour is wanted."""
+    return click.style(text, fg=colour) if is_drawn() else text
 
 
 def print_json(value: Any) -> None:
@@ -78,29 +84,33 @@ def _draw_table(heads: Sequence[str], cells: list[list[str]], title: str) -> Non
 
 
 @contextmanager
-def progress(what: str) -> Iterator[None]:
-    """Show on standard error that `what` is under way, when it takes longer than a second and a person looks."""
+def progress(what: str | Callable[[], str]) -> Iterator[None]:
+    """Show on standard error what is under way, when it takes longer than a second and a person looks.
+
+    `what` may be a function, which is asked again and again.
+    """
     if not is_drawn(sys.stderr):
         yield
         return
-    from threading import Event, Thread
-
-    from rich.console import Console
-    from rich.live import Live
-    from rich.spinner import Spinner
-
     done = Event()
-
-    def show() -> None:
-        if done.wait(1):
-            return
-        with Live(Spinner("dots", plain(what)), console=Console(stderr=True), transient=True, refresh_per_second=8):
-            done.wait()
-
-    thread = Thread(target=show, daemon=True)
+    thread = Thread(target=_show_progress, args=(what, done), daemon=True)
     thread.start()
     try:
         yield
     finally:
         done.set()
         thread.join()
+
+
+def _show_progress(what: str | Callable[[], str], done: Event) -> None:
+    if done.wait(1):
+        return
+    from rich.console import Console
+    from rich.live import Live
+    from rich.spinner import Spinner
+    from rich.text import Text
+
+    spinner = Spinner("dots")
+    with Live(spinner, console=Console(stderr=True), transient=True, refresh_per_second=8):
+        while not done.wait(0.2):
+            spinner.update(text=Text(plain(what if isinstance(what, str) else what())))

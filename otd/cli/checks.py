@@ -1,0 +1,223 @@
+"""What `otd check` tries: one function for each kind of thing, each giving one Line. No endpoint is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING
+
+from otd.errors import Missing, OtdError, Permanent
+from otd.model import Complete, Empty, Endpoint, Failed, Room, Window
+
+if TYPE_CHECKING:
+    from otd.ports import Calendar, Clock, EndpointDriver, Pins, Secrets
+    from otd.settings import Settings
+
+CALENDAR_WITHIN = timedelta(seconds=30)
+ENDPOINT_WITHIN = timedelta(seconds=20)
+AHEAD = timedelta(days=1)
+AT_ONCE = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One thing that was tried: what, the result, and when it failed the consequence and what to do."""
+
+    kind: str
+    name: str
+    tried: str
+    ok: bool
+    result: str
+    consequence: str = ""
+    mend: str = ""
+
+
+Check = Callable[[], Line]
+
+
+def run_all(checks: Sequence[Check]) -> Iterator[Line]:
+    """The lines in the order of the checks, each when it is there; several checks are under way at once."""
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        yield from threads.map(lambda check: check(), checks)
+
+
+def everything(settings: Settings) -> list[Check]:
+    """All that can be tried with these settings, in the order in which a person reads it."""
+    from otd import wiring
+
+    clock = wiring.SystemClock()
+    secrets = wiring.secrets(settings)
+    checks: list[Check] = [partial(check_database, settings)]
+    checks += [partial(check_secret, secrets, name, users) for name, users in settings.secret_names().items()]
+    for name in settings.calendars:
+        rooms = [room for room in settings.rooms.values() if room.calendar == name]
+        checks.append(partial(check_calendar, name, partial(wiring.calendar, settings, name), rooms, clock))
+    checks += [partial(check_relay, settings, name) for name in settings.relays]
+    checks += [partial(_through_its_pool, settings, endpoint) for endpoint in settings.endpoints.values()]
+    return checks
+
+
+def _failed(kind: str, name: str, tried: str, error: OtdError, consequence: str) -> Line:
+    mend = error.mend or ("" if isinstance(error, Permanent) else "try again in a while")
+    return Line(
+        kind=kind,
+        name=name,
+        tried=tried,
+        ok=False,
+        result=f"{error.code}, {error.why}",
+        consequence=consequence,
+        mend=mend,
+    )
+
+
+# --- what OTD itself needs ----------------------------------------------------------------------------------------
+
+
+def check_database(settings: Settings) -> Line:
+    """Whether the key fits and the database opens; one that is not there yet is not made."""
+    from otd import wiring
+
+    path = settings.run.database
+    try:
+        if not path.exists():
+            wiring.database_key(settings)
+            if not path.parent.is_dir():
+                raise Missing(str(path), f"there is no folder {path.parent}", "make it, or change [run] database")
+            return Line(
+                kind="database",
+                name=path.name,
+                tried="looked for it",
+                ok=True,
+                result="not there yet; otd run makes it",
+            )
+        store = wiring.store(settings)
+        try:
+            rooms, endpoints = len(store.rooms()), len(store.endpoints())
+        finally:
+            store.close()
+    except OtdError as error:
+        return _failed("database", path.name, "opened it", error, "nothing works without it")
+    result = f"opens, knows {rooms} rooms and {endpoints} endpoints"
+    return Line(kind="database", name=path.name, tried="opened it", ok=True, result=result)
+
+
+def check_secret(secrets: Secrets, name: str, users: Sequence[str]) -> Line:
+    """Whether there is a secret of this name. Its value is not looked at."""
+    tried = "looked it up"
+    try:
+        secrets.get(name)
+    except OtdError as error:
+        return _failed("secret", name, tried, error, f"{' and '.join(users)} cannot work")
+    return Line(kind="secret", name=name, tried=tried, ok=True, result="found")
+
+
+# --- calendars ----------------------------------------------------------------------------------------------------
+
+
+def check_calendar(
+    name: str,
+    make: Callable[[], Calendar],
+    rooms: Sequence[Room],
+    clock: Clock,
+    *,
+    within: timedelta = CALENDAR_WITHIN,
+) -> Line:
+    """Read the next day of the calendar's first room."""
+    if not rooms:
+        return Line(kind="calendar", name=name, tried="nothing, as no room uses it", ok=True, result="not used")
+    room, now = rooms[0], clock.now()
+    tried = f"read the next day of room {room.name}"
+    consequence = (
+        f"the screens of its {len(rooms)} rooms stay as they are" if len(rooms) > 1 else "its screen stays as it is"
+    )
+    try:
+        calendar = make()
+        try:
+            reading = calendar.read(room, Window(start=now, end=now + AHEAD), within=within)
+        finally:
+            calendar.close()
+    except OtdError as error:
+        return _failed("calendar", name, tried, error, consequence)
+    if isinstance(reading, Failed):
+        return _failed("calendar", name, tried, reading.error, consequence)
+    return Line(kind="calendar", name=name, tried=tried, ok=True, result=_what_was_read(reading))
+
+
+def _what_was_read(reading: Complete | Empty) -> str:
+    count = "no meetings" if isinstance(reading, Empty) else f"{len(reading.meetings)} meetings"
+    return count + (
+        f", and {len(reading.problems)} that cannot be used: {reading.problems[0]}" if reading.problems else ""
+    )
+
+
+# --- relays and endpoints -----------------------------------------------------------------------------------------
+
+
+def check_relay(settings: Settings, name: str) -> Line:
+    """Whether the relay can keep what it must remember."""
+    from otd import wiring
+
+    pool = settings.relays[name].pool
+    tried = "opened its memory"
+    try:
+        wiring.memory(settings, name).close()
+    except OtdError as error:
+        return _failed("relay", name, tried, error, f"it cannot start, and pool {pool} is without it")
+    count = sum(endpoint.pool == pool for endpoint in settings.endpoints.values())
+    return Line(kind="relay", name=name, tried=tried, ok=True, result=f"ready for the {count} endpoints of pool {pool}")
+
+
+class LookedAtPins:
+    """The pins of a relay, to be looked at only: a certificate that is seen for the first time is not pinned."""
+
+    def __init__(self, pins: Pins) -> None:
+        self._pins = pins
+        self.new = ""  # the fingerprint that would be pinned
+
+    def get(self, endpoint: str) -> str:
+        return self._pins.get(endpoint)
+
+    def pin(self, endpoint: str, fingerprint: str) -> str:
+        held = self._pins.get(endpoint)
+        if not held:
+            self.new = fingerprint
+        return held or fingerprint
+
+
+def _through_its_pool(settings: Settings, endpoint: Endpoint) -> Line:
+    from otd import wiring
+
+    relay = next((relay.name for relay in settings.relays.values() if relay.pool == endpoint.pool), "")
+    try:
+        if not relay:
+            raise Missing(f"pool {endpoint.pool}", "no relay is in its pool", "add one to [relays]")
+        memory = wiring.memory(settings, relay)
+    except OtdError as error:
+        return _failed("endpoint", endpoint.name, "nothing", error, "nothing reaches its screen")
+    try:
+        pins = LookedAtPins(memory)
+        driver = wiring.drivers(settings, pins)[endpoint.kind]
+        try:
+            return check_endpoint(driver, endpoint, pins)
+        finally:
+            driver.close()
+    finally:
+        memory.close()
+
+
+def check_endpoint(
+    driver: EndpointDriver, endpoint: Endpoint, pins: LookedAtPins, *, within: timedelta = ENDPOINT_WITHIN
+) -> Line:
+    """Read the endpoint's list."""
+    tried = f"read its bookings at {endpoint.address}"
+    try:
+        count = len(driver.read(endpoint, within=within))
+    except OtdError as error:
+        return _failed("endpoint", endpoint.name, tried, error, "its screen stays as it is and follows no change")
+    result = f"answers, holds {count} bookings"
+    if pins.new:
+        result += f"; its certificate will be pinned when it is first used: {pins.new}"
+    return Line(kind="endpoint", name=endpoint.name, tried=tried, ok=True, result=result)
