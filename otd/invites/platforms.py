@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from otd.invites import plain, skype, teams, webex, zoom
 from otd.invites.invitation import BODY_LINK, Found, Invitation
+from otd.invites.site import Site
 from otd.model import JoinInfo
 
 
@@ -76,6 +77,12 @@ def _of_host(host: str) -> frozenset[str]:
     return frozenset()
 
 
+def _of_site(host: str, site: Site) -> set[str]:
+    """The platforms that the site says a host is of."""
+    named = {"skype": host in site.skype_hosts}
+    return {name for name, is_named in named.items() if is_named}
+
+
 def pointed_to(invitation: Invitation) -> set[str]:
     """The names of the platforms that anything in the invitation points to."""
     names: set[str] = set()
@@ -83,6 +90,7 @@ def pointed_to(invitation: Invitation) -> set[str]:
     hosts.update(one.domain for passage in invitation.passages for one in passage.addresses)
     for host in hosts:
         names |= _of_host(host)
+        names |= _of_site(host, invitation.site)
     for platform in PLATFORMS:
         if platform.name not in names and _hints(platform, invitation):
             names.add(platform.name)

@@ -32,7 +32,6 @@ REASONS: MappingProxyType[str, Reason] = MappingProxyType(
                 "no_link",
                 "Nothing in the invitation says how to join by video.",
                 "If it should be a video meeting, have the organiser add the online meeting and send an update.",
-                final=True,
             ),
             _reason(
                 "link_only",
@@ -50,13 +49,11 @@ REASONS: MappingProxyType[str, Reason] = MappingProxyType(
                 "body_cut",
                 "The invitation is too large to be read whole, and the part that was read holds no video address.",
                 "Have the organiser send it again without the long text or the pasted pictures.",
-                final=True,
             ),
             _reason(
                 "wrapped_opaque",
                 "The links were rewritten by a mail filter in a way that cannot be undone.",
                 "Exempt the room's mailbox from link rewriting in the mail filter; have the invitation sent again.",
-                final=True,
             ),
             _reason(
                 "id_redacted",

@@ -27,7 +27,7 @@ _CONFLINK = re.compile(
     re.I,
 )
 _ONLINE_PATH = re.compile(r"/([\w.-]{1,100})/([\w.+-]{1,100})/([A-Za-z0-9]{4,64})/?")
-_SIMPLE_PATH = re.compile(r"/(?:meet/)?([\w.+-]{1,100})/([A-Z0-9]{6,32})/?", re.I)
+_SIMPLE_PATH = re.compile(r"/(?:[Mm]eet/)?([\w.+-]{1,100})/([A-Z0-9]{6,32})/?")
 _TEL_URI = re.compile(r",,\s*([0-9]{4,12})\s*#?\s*$")
 _NUMBER = re.compile(r"^[^\n0-9+]{1,60}[:：] ?([0-9]{5,10})(?![0-9#-])[^\n0-9]*$", re.M)
 _FIRST_LABELS = ("meet", "join", "lync", "dialin")

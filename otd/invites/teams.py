@@ -30,10 +30,8 @@ _CONFLINK = re.compile(
     r"focus:id:teams:[0-9]:[0-9]!(19:[A-Za-z0-9_.+=-]{5,200})-(thread\.\w{1,8})!([0-9a-f-]{32,36})!([0-9a-f-]{32,36})"
 )
 _SCHEDULING = re.compile(r"/teams/([0-9a-f-]{36})/([0-9a-f-]{36})/19_([A-Za-z0-9_.+=-]{5,200}@thread\.\w{1,8})", re.I)
-# A native meeting id stands alone on its line, behind a label or below one, in groups of three.
-_MEETING_ID = re.compile(
-    r"^(?:[^\n0-9]{0,60}[:：][ ]?)?(2[0-9]{2}(?: [0-9]{3}){2}(?: [0-9]{1,3}){1,2}|2[0-9]{9,14}) *$", re.M
-)
+# A native meeting id stands alone on its line, behind a label or below one: at least twelve digits, in groups of three.
+_MEETING_ID = re.compile(r"^(?:[^\n0-9]{0,60}[:：] ?)?([0-9]{3}(?: [0-9]{3}){3}(?: [0-9]{1,3})?|[0-9]{12,15}) *$", re.M)
 _PASSCODE = re.compile(r"\n(?:[^\n:：]{1,40}[:：]) ?\n?([A-Za-z0-9]{6,8}) *$", re.M)
 
 
