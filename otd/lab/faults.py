@@ -27,7 +27,8 @@ Kind = Literal[
     "silent",  # no answer, ever
     "drip",  # the right answer, byte by byte, `seconds` between them
     "cut",  # the right answer's head, then its body broken off in the middle
-    "truncated",  # half of what there is: EWS says so (IncludesLastItemInRange), Graph sends half of its JSON text
+    "halved",  # half of the answer's text, sent as if it were all
+    "truncated",  # EWS: half of the items, and the answer says so (IncludesLastItemInRange)
     "repeat",  # Graph: every page carries a link to itself
     "elsewhere",  # Graph: the next page is on another host, `text` being its root
     "doubled",  # Graph: each page begins with the last item of the one before; EWS: every item twice
@@ -85,6 +86,10 @@ def drip(pause: float = 0.05) -> Fault:
 
 def cut() -> Fault:
     return Fault(kind="cut")
+
+
+def halved() -> Fault:
+    return Fault(kind="halved")
 
 
 def truncated() -> Fault:

@@ -33,7 +33,7 @@ from otd.lab.mailboxes import Item, Mailbox, Mailboxes
 from otd.lab.server import Receive, Scope, Send
 from otd.lab.web import Answer, Call, login, maintenance
 
-KNOWN: frozenset[Kind] = WIRE | {"status", "html", "login", "truncated", "repeat", "elsewhere", "doubled", "swapped"}
+KNOWN: frozenset[Kind] = WIRE | {"status", "html", "login", "halved", "repeat", "elsewhere", "doubled", "swapped"}
 JSON_TYPE = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
 BATCH_LIMIT = 20
 AT_ONCE = 4  # per application and mailbox; also how many requests of a batch run side by side
@@ -169,7 +169,7 @@ class Graph:
             return maintenance()
         elif fault.kind == "login":
             return login(call.root)
-        elif fault.kind == "truncated":
+        elif fault.kind == "halved":
             text = answer.body.decode()
             return replace(answer, payload=None, text=text[: len(text) // 2])
         elif fault.kind in WIRE:

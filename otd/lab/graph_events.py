@@ -11,7 +11,7 @@ from urllib.parse import quote
 from otd.lab import bodies
 from otd.lab.graph_query import Preferences, Selection
 from otd.lab.identities import rest_change_key, rest_id
-from otd.lab.mailboxes import Appointment, Item, Mailbox
+from otd.lab.mailboxes import Appointment, Item, Mailbox, hidden
 from otd.lab.zones import windows_name
 from otd.model import Meeting, Person
 
@@ -62,11 +62,6 @@ def event(source: Source, selection: Selection) -> dict[str, Any]:
     if extended:  # left out when none of those asked for is set
         answer["singleValueExtendedProperties"] = extended
     return answer
-
-
-def hidden(meeting: Meeting, name: str) -> str | None:
-    """A named property of the PublicStrings set; names of named properties are compared with case."""
-    return next((value for known, value in meeting.properties if known == name), None)
 
 
 def _extended(meeting: Meeting, asked: tuple[tuple[str, str], ...]) -> Iterator[dict[str, str]]:

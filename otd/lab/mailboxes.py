@@ -140,6 +140,11 @@ class Item:
         return occurrence_uid(self.meeting.uid, self.meeting.original_start.astimezone(self.appointment.zone).date())
 
 
+def hidden(meeting: Meeting, name: str) -> str | None:
+    """A named property of the PublicStrings set; names of named properties are compared with case."""
+    return next((value for known, value in meeting.properties if known == name), None)
+
+
 def _after(start: datetime) -> datetime:
     return start + timedelta(microseconds=1)
 
@@ -177,6 +182,12 @@ class Mailbox:
     def version(self) -> int:
         """Grows with every change."""
         return self._version
+
+    def __len__(self) -> int:
+        return len(self._appointments)
+
+    def __bool__(self) -> bool:
+        return True
 
     def add(
         self,
