@@ -1,0 +1,347 @@
+"""`otd rules`: the dial plan as it stands, what is doubtful in it, and what another one would change."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from otd.cli.group import LazyGroup
+from otd.cli.invitations import Desk, Reader, desk, with_optional_config
+from otd.cli.options import examples, with_json
+
+if TYPE_CHECKING:
+    from otd.dialplan import DialPlan, Rule
+    from otd.dialplan.review import Finding
+    from otd.dialplan.trial import Trial
+    from otd.model import Dialled, Meeting
+
+COMMANDS = {
+    "list": ("otd.cli.rules:list_rules", "List the rules in the order in which they are tried."),
+    "show": ("otd.cli.rules:show", "Show one rule whole, ready to be changed in otd.toml."),
+    "check": ("otd.cli.rules:check", "Find rules that are unreachable, overlap or take too much."),
+    "try": ("otd.cli.rules:try_rules", "Say what other rules would do to invitations."),
+    "domains": ("otd.cli.rules:domains", "List the domains that invitations would need opened."),
+}
+
+rules = LazyGroup(
+    COMMANDS,
+    name="rules",
+    help="The dial plan: ordered rules, the first that fits wins.",
+    epilog=examples("otd rules list", "otd rules show teams-poly", "otd rules try --rules new.toml invitations/"),
+)
+
+
+# --- list and show --------------------------------------------------------------------------------------------------
+
+
+@click.command("list", epilog=examples("otd rules list", "otd rules list --json"))
+@with_optional_config
+@with_json
+def list_rules(config: str | None, as_json: bool) -> None:
+    """List the rules in the order in which they are tried.
+
+    A rule that came with OTD is "built in", "changed" by the site, or an "offer": one to switch on by its name.
+    """
+    plan = desk(config).plan
+    rows = [(number, rule.name, _state(rule), _fits(rule), _gives(rule)) for number, rule in enumerate(plan.rules, 1)]
+    if as_json:
+        from otd.cli.output import print_json
+
+        print_json({"version": plan.version, "rules": [_plain(rule) for rule in plan.rules]})
+        return
+    from otd.cli.output import print_table
+
+    print_table(("", "rule", "state", "fits", "dials"), rows)
+    click.echo(f"\nRule set {plan.version}, {len(rows)} rules.")
+
+
+@click.command(epilog=examples("otd rules show teams-poly", "otd rules show zoom --json"))
+@click.argument("name")
+@with_optional_config
+@with_json
+def show(name: str, config: str | None, as_json: bool) -> None:
+    """Show one rule whole, ready to be changed in otd.toml."""
+    plan = desk(config).plan
+    number, rule = _named(name, plan)
+    if as_json:
+        from otd.cli.output import print_json
+
+        print_json({"number": number, **_plain(rule)})
+        return
+    click.echo(f"# {number} of {len(plan.rules)}, {_state(rule)}")
+    click.echo("[[dialplan.rules]]")
+    for key, value in _plain(rule).items():
+        if key == "name" or (key != "origin" and value != _defaults()[key]):
+            click.echo(f"{key} = {_toml(value)}")
+
+
+def _named(name: str, plan: DialPlan) -> tuple[int, Rule]:
+    for number, rule in enumerate(plan.rules, 1):
+        if rule.name == name:
+            return number, rule
+    from otd.errors import BadSetting
+    from otd.settings.mistakes import did_you_mean
+
+    raise BadSetting(f"rule {name}", "there is no such rule", did_you_mean(name, [rule.name for rule in plan.rules]))
+
+
+def _state(rule: Rule) -> str:
+    from otd.dialplan import builtin
+
+    if rule.is_offer:
+        return "offer"
+    known = rule.name in {one.name for one in builtin()}
+    state = "built in" if rule.origin == "builtin" else "changed" if known else "own"
+    return state if rule.enabled else f"{state}, off"
+
+
+def _fits(rule: Rule) -> str:
+    """What the rule asks for, in a few words."""
+    said = [" or ".join(rule.platform) or "any platform"]
+    said += [f"by {' or '.join(rule.partner)}"] if rule.partner else []
+    said += [f"from {rule.organiser} organisers"] if rule.organiser != "any" else []
+    said += [f"in {', '.join(rule.rooms)}"] if rule.rooms else []
+    said += [f"on {', '.join(rule.endpoints)}"] if rule.endpoints else []
+    said += [f"with a pattern in {rule.source}"] if rule.pattern else []
+    return " ".join(said)
+
+
+def _gives(rule: Rule) -> str:
+    return f"{rule.protocol}: {rule.template or rule.replacement or 'what the pattern finds'}"
+
+
+def _plain(rule: Rule) -> dict[str, Any]:
+    values = {one.name: getattr(rule, one.name) for one in fields(rule)}
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
+
+
+def _defaults() -> dict[str, Any]:
+    from otd.dialplan import Rule
+
+    return _plain(Rule(name=""))
+
+
+def _toml(value: Any) -> str:
+    """A text, a flag or a list of texts as TOML."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    from otd.quoting import toml_string
+
+    return toml_string(value)
+
+
+# --- check ----------------------------------------------------------------------------------------------------------
+
+
+@click.command(epilog=examples("otd rules check", "otd rules check --rules new.toml"))
+@click.option("--rules", "file", metavar="FILE", help="Check these rules in place of those in the settings file.")
+@with_optional_config
+@with_json
+def check(file: str | None, config: str | None, as_json: bool) -> int:
+    """Find rules that are unreachable, overlap or take too much, and domains that open too much.
+
+    The exit code is 1 when something should be mended; that two rules may fit one meeting is only told.
+    """
+    from otd.dialplan.review import review
+
+    found = desk(config)
+    plan = _plan_of(file, found) if file else found.plan
+    findings = review(plan)
+    if as_json:
+        from otd.cli.output import print_json
+
+        print_json([_finding(one) for one in findings])
+    else:
+        for one in findings:
+            click.echo(f"{one.kind:<12} {one.rule or 'allowed domains'}: {one.why}\n{'':<12} {one.mend}")
+        click.echo(f"{len(plan.rules)} rules, {len(findings) or 'no'} finding{'' if len(findings) == 1 else 's'}.")
+    return 1 if any(one.kind != "overlapping" for one in findings) else 0
+
+
+def _finding(one: Finding) -> dict[str, str]:
+    return {"kind": one.kind, "rule": one.rule, "other": one.other, "why": one.why, "mend": one.mend}
+
+
+def _plan_of(file: str, at: Desk) -> DialPlan:
+    """The site's dial plan with the rules of this file in place of its own. Raises BadSetting with every mistake.
+
+    The file has [[rules]] or [[dialplan.rules]]; with a `version` it is a rule set that replaces the one that came
+    with OTD, and the site's rules stay.
+    """
+    from otd import dialplan
+
+    document = _document(file)
+    if "version" in document:
+        base, mistakes = dialplan.read_ruleset(document)
+        rules = at.settings.rules if at.settings else ()
+    else:
+        inner = document.get("dialplan", document)
+        tables = inner.get("rules", []) if isinstance(inner, Mapping) else []
+        rules, mistakes = dialplan.read_rules(tables if isinstance(tables, list) else [])
+        base = None
+    if mistakes:
+        from otd.settings.mistakes import BadSettings, Mistake
+
+        raise BadSettings(Mistake(where=file, key=one.key, why=one.why, mend=one.mend) for one in mistakes)
+    return dialplan.for_site(rules, at.site, base=base)
+
+
+def _document(file: str) -> dict[str, Any]:
+    import tomllib
+    from pathlib import Path
+
+    from otd.errors import BadSetting
+
+    try:
+        return tomllib.loads(Path(file).read_text("utf-8"))
+    except OSError as error:
+        raise BadSetting(file, f"cannot be read: {(error.strerror or 'no answer').lower()}") from None
+    except (ValueError, RecursionError) as error:
+        raise BadSetting(file, f"not TOML: {error}") from None
+
+
+# --- try ------------------------------------------------------------------------------------------------------------
+
+
+@click.command("try", epilog=examples("otd rules try --rules new.toml invitations/ extra.eml"))
+@click.option("--rules", "file", metavar="FILE", required=True, help="The rules to try in place of the site's own.")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--room", metavar="NAME", default="", help="Try them as this room: its zone, the rules for it.")
+@with_optional_config
+@with_json
+def try_rules(file: str, files: tuple[str, ...], room: str, config: str | None, as_json: bool) -> int:
+    """Say what other rules would do to invitations, before they are saved.
+
+    Counts the meetings in FILE... (files or folders, as for `otd parse`) that would gain, lose or change what is
+    dialled, and lists each of them with both rules' names. Nothing is changed by it. The exit code is 2 when a file
+    could not be read.
+    """
+    found = desk(config, room)
+    reader = Reader(found.zone)
+    rows = [(name, meeting, one) for name, meeting, one in _trials(reader, files, found, _plan_of(file, found))]
+    counts: Counter[str] = Counter(one.effect for _, _, one in rows)
+    changed = [row for row in rows if row[2].effect != "same"]
+    if as_json:
+        from otd.cli.output import print_json
+
+        order = ("gain", "lose", "change", "same")
+        print_json({"counts": {one: counts[one] for one in order}, "meetings": [_trial(*row) for row in changed]})
+    else:
+        _print_trials(changed, counts)
+    return 2 if reader.failed else 0
+
+
+def _trials(reader: Reader, files: tuple[str, ...], at: Desk, after: DialPlan) -> Iterator[tuple[str, Meeting, Trial]]:
+    from otd import bookings
+    from otd.dialplan.trial import Trial
+
+    room = at.room.name if at.room else ""
+    for name, meetings in reader.meetings(files):
+        for meeting in meetings:
+            join, before = at.dialled(meeting)
+            dialled = bookings.dial_for(join, meeting, after, at.policy, room=room)
+            yield name, meeting, Trial(before=before, after=dialled)
+
+
+def _trial(name: str, meeting: Meeting, one: Trial) -> dict[str, Any]:
+    return {
+        "file": name,
+        "uid": meeting.uid,
+        "subject": meeting.subject,
+        "effect": one.effect,
+        "before": _side(one.before),
+        "after": _side(one.after),
+    }
+
+
+def _side(dialled: Dialled) -> dict[str, Any]:
+    dial = (
+        {"protocol": dialled.dial.protocol, "uri": dialled.dial.uri, "allowed": dialled.allowed}
+        if dialled.dial
+        else None
+    )
+    return {"rule": dialled.rule, "dial": dial, "reason": dialled.reason}
+
+
+def _print_trials(changed: list[tuple[str, Meeting, Trial]], counts: Counter[str]) -> None:
+    from otd.cli.output import print_table
+
+    if changed:
+        rows = [
+            (one.effect, name, meeting.subject or "(no subject)", _briefly(one.before), _briefly(one.after))
+            for name, meeting, one in changed
+        ]
+        print_table(("", "file", "meeting", "now", "then"), rows)
+        click.echo()
+    click.echo(
+        f"{counts['gain']} would gain a dial string, {counts['lose']} would lose theirs, {counts['change']} would "
+        f"change it; {counts['same']} would stay as they are."
+    )
+
+
+def _briefly(dialled: Dialled) -> str:
+    rule = f" ({dialled.rule})" if dialled.rule else ""
+    if dialled.dial is None or not dialled.allowed:
+        return f"none, {dialled.reason}{rule}"
+    return f"{dialled.dial.protocol}:{dialled.dial.uri}{rule}"
+
+
+# --- domains --------------------------------------------------------------------------------------------------------
+
+
+@click.command(epilog=examples("otd rules domains invitations/"))
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@with_optional_config
+@with_json
+def domains(files: tuple[str, ...], config: str | None, as_json: bool) -> int:
+    """List the domains that the meetings in FILE... would need opened, with the line for otd.toml.
+
+    Open a domain only when you know whose it is: whoever may invite a room may then have it dial there. The exit code
+    is 2 when a file could not be read.
+    """
+    found = desk(config)
+    reader = Reader(found.zone)
+    needed = _needed(reader, files, found)
+    rows = sorted(needed.items(), key=lambda item: (-sum(item[1].values()), item[0]))
+    if as_json:
+        from otd.cli.output import print_json
+
+        print_json(
+            [{"domain": host, "meetings": sum(by.values()), "by": dict(sorted(by.items()))} for host, by in rows]
+        )
+        return 2 if reader.failed else 0
+    if rows:
+        from otd.cli.output import print_table
+        from otd.quoting import toml_string
+
+        table = [
+            (host, sum(by.values()), ", ".join(f"{name} {count}" for name, count in sorted(by.items())))
+            for host, by in rows
+        ]
+        print_table(("domain", "meetings", "by rule"), table)
+        known = found.policy.allowed_domains
+        listed = ", ".join(toml_string(host) for host in (*known, *(host for host, _ in rows)))
+        click.echo(f"\nTo open them all, in otd.toml:\n\n[dialplan]\nallowed_domains = [{listed}]")
+    elif not reader.failed:
+        click.echo("No meeting in it leads outside the domains that may be dialled.")
+    return 2 if reader.failed else 0
+
+
+def _needed(reader: Reader, files: tuple[str, ...], at: Desk) -> dict[str, Counter[str]]:
+    """Each host that may not be dialled -> how many meetings lead there, by rule."""
+    from otd.dialplan import host_of
+
+    found: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for _, meetings in reader.meetings(files):
+        for meeting in meetings:
+            _, dialled = at.dialled(meeting)
+            if dialled.dial is not None and not dialled.allowed:
+                host = host_of(dialled.dial.uri, dialled.dial.protocol) or ""
+                found[host][dialled.rule] += 1
+    return found
