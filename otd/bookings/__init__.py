@@ -150,7 +150,7 @@ def _place_in_series(meeting: Meeting) -> datetime | None:
 
 
 def _rank(meeting: Meeting, booking: Booking) -> tuple[object, ...]:
-    """Of two copies of one meeting (sent directly and forwarded, say) the lower is shown. No two are equal."""
+    """Of two copies of one meeting (sent directly and forwarded, say) the lower is shown; equal bookings rank alike."""
     return (
         not booking.private,
         booking.dial is None,
@@ -158,7 +158,7 @@ def _rank(meeting: Meeting, booking: Booking) -> tuple[object, ...]:
         meeting.response not in ("accepted", "organizer"),
         meeting.id,
         meeting.change_key,
-        *(str(part) for part in (booking.start, booking.end, booking.title, booking.dial and booking.dial.uri)),
+        *(str(part) for part in (*_shown(booking), booking.rule, booking.reason)),
     )
 
 

@@ -398,6 +398,25 @@ def test_the_digest_does_not_change_with_what_is_not_shown() -> None:
     assert digest(a_list(rule="other", reason="")) == digest(a_list()) == digest(later)
 
 
+# --- with real invitations ---
+
+INVITATION = """
+<p>Microsoft Teams</p>
+<p><a href="https://teams.microsoft.com/meet/212345678901234?p=aB3dE6fG">Join the meeting now</a></p>
+<p>Join on a video conferencing device<br>Tenant key: 220011223@t.plcm.vc<br>Video ID: 112 233 445 5<br>
+<a href="https://dialin.plcm.vc/teams/?key=220011223&amp;conf=1122334455">More info</a></p>
+"""
+
+
+def test_an_invitation_becomes_a_booking_with_join() -> None:
+    meeting = a_meeting(body=INVITATION, body_type="html")
+
+    (booking,) = of_room(ROOM, CODEC, [meeting], PLAN, Site(), Policy(), WINDOW)
+
+    assert booking.dial == DialString(protocol="sip", uri="220011223.1122334455@t.plcm.vc")
+    assert (booking.platform, booking.rule) == ("teams", "teams-poly")
+
+
 # --- whatever the calendar says ---
 
 TIMES = st.integers(-3000, 15000).map(lambda minutes: T0 + timedelta(minutes=minutes))
@@ -416,7 +435,7 @@ def some_meeting(draw: st.DrawFn) -> Meeting:
         original_start=draw(st.none() | TIMES),
         subject=draw(SUBJECTS),
         body=draw(st.sampled_from(["", "a@example.com", "b@evil.example", "<nonsense>"])),
-        organizer=Person(name=draw(st.text(max_size=20))),
+        organizer=Person(name=draw(st.sampled_from(["", "Ann", "Bob"]) | st.text(max_size=20))),
         cancelled=draw(st.booleans()),
         all_day=draw(st.booleans()),
         sensitivity=draw(st.sampled_from(["normal", "personal", "private"])),

@@ -111,6 +111,13 @@ def test_a_pattern_that_takes_everyday_text_for_a_meeting_is_too_broad(pattern: 
     assert (("broad", "x", "") in kinds) is broad
 
 
+def test_a_pattern_over_any_link_is_too_broad_unless_the_platform_is_known() -> None:
+    table = {"name": "x", "source": "join_url", "pattern": r"https://[^/]+/(\w+)", "replacement": r"\1@gw.example.com"}
+
+    assert ("broad", "x", "") in found(table)
+    assert found({**table, "platform": "jitsi"}) == []
+
+
 def test_a_rule_for_every_platform_before_ours_is_too_broad() -> None:
     table = {"name": "x", "template": "{{ meeting_id }}@gw.example.com"}
 
