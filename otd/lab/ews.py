@@ -101,6 +101,7 @@ class Ews:
             return Answer(status=404, media_type="text/html; charset=utf-8")
         account = self._account(call.headers.get("authorization", ""))
         if account is None:
+            self.requests.note("unauthorized")
             return _unauthorized()
         if call.method != "POST":
             text = "<html><body><h1>Service</h1><p>You have created a service.</p></body></html>"

@@ -89,6 +89,7 @@ class Graph:
     async def _graphs(self, call: Call) -> Answer:
         try:
             if wrong := self.tenant.bearer(call.headers.get("authorization", "")):
+                self.requests.note("unauthorized")
                 raise Refusal(401, "InvalidAuthenticationToken", wrong)
             if call.path.casefold() == "/v1.0/$batch":
                 return _stamped(await self._batch(call), call)
