@@ -105,6 +105,20 @@ def step(state: EndpointState, relays: Sequence[RelayState], now: datetime, timi
     return _failed(state, receipt, alive, now, timing)
 
 
+def condition(state: EndpointState) -> str:
+    """One word for an administrator: unread (not all of its rooms have been read), waiting (for its newest list to be
+    confirmed), confirmed, differs, failing (it is tried again), or denied, untrusted, unsupported (a person is needed).
+    """
+    if state.desired is None:
+        return "unread"
+    receipt = state.receipt
+    if receipt is None:
+        return "waiting"
+    if receipt.outcome == "confirmed":
+        return "confirmed" if receipt.revision == state.desired.revision else "waiting"
+    return receipt.outcome if receipt.outcome in PERMANENT or receipt.outcome == "differs" else "failing"
+
+
 def is_alive(relay: RelayState, now: datetime) -> bool:
     """Whether it was heard of lately and did not say goodbye."""
     return relay.last_seen is not None and not relay.leaving and now - relay.last_seen < ALIVE

@@ -7,7 +7,7 @@ with the same rows.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import structlog
@@ -169,9 +169,14 @@ class Pipeline:
 
     def _failed(self, error: OtdError, attempt: int) -> Settled:
         timing = self._rules.timing
-        words = {"error": f"{error.where}: {error.why}", "code": error.code, "mend": error.mend}
+        settled = Settled(
+            after=deliveries.backoff(attempt + 1, timing),
+            error=f"{error.where}: {error.why}",
+            code=error.code,
+            mend=error.mend,
+        )
         if isinstance(error, Permanent):
-            return Settled(after=timing.parked, parked=True, **words)
-        pause = error.retry_after if isinstance(error, Busy) else None
-        after = deliveries.backoff(attempt + 1, timing)
-        return Settled(after=max(after, pause) if pause else after, pause_lane=pause, **words)
+            return replace(settled, after=timing.parked, parked=True)
+        if isinstance(error, Busy):
+            return replace(settled, after=max(settled.after, error.retry_after), pause_lane=error.retry_after)
+        return settled

@@ -1,0 +1,203 @@
+"""`otd status`: rooms, endpoints, relays, what is due, what fails and since when."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from otd.cli.options import examples, with_config, with_json
+
+if TYPE_CHECKING:
+    from otd.model import EndpointState, RoomState, WorkState
+    from otd.store.sql import SqlStore
+
+
+@click.command(epilog=examples("otd status", "otd status --json"))
+@with_config
+@with_json
+def status(config: str, as_json: bool) -> int:
+    """Show rooms, endpoints, relays, what is due, and what fails and since when.
+
+    Looks into the database only, so it works beside a running `otd run` and after it was stopped. The exit code is 1
+    when an endpoint or a room fails or needs a person.
+    """
+    import os
+    from pathlib import Path
+
+    from otd import settings as otd_settings
+    from otd.cli.output import print_json
+    from otd.wiring import store
+
+    database = store(otd_settings.load(Path(config), os.environ))
+    try:
+        found = report(database)
+    finally:
+        database.close()
+    if as_json:
+        print_json(found)
+    else:
+        _print(found)
+    return 1 if any(row["error"] for kind in ("rooms", "endpoints") for row in found[kind]) else 0
+
+
+def report(store: SqlStore) -> dict[str, Any]:
+    """The state of everything as plain values; times as ISO 8601 in UTC."""
+    from otd.deliveries import is_alive
+
+    now = store.now()
+    work = {(row.kind, row.name): row for row in store.work()}
+    relays = store.relays()
+    return {
+        "at": now.isoformat(timespec="seconds"),
+        "rooms": [_room(state, work.get(("refresh", state.room.name)), now) for state in store.rooms()],
+        "endpoints": [_endpoint(state, work.get(("deliver", state.endpoint.name)), now) for state in store.endpoints()],
+        "relays": [
+            {
+                "name": relay.name,
+                "pool": relay.pool,
+                "state": "alive" if is_alive(relay, now) else "gone",
+                "version": relay.version,
+                "last_seen": _iso(relay.last_seen),
+                "clock_offset": relay.clock_offset.total_seconds(),
+            }
+            for relay in relays
+        ],
+        "lanes": [
+            {
+                "name": lane.name,
+                "at_once": lane.cap,
+                "running": lane.leased,
+                "paused_until": _iso(lane.paused_until if lane.paused_until and lane.paused_until > now else None),
+                "why": lane.why,
+            }
+            for lane in store.lanes()
+        ],
+    }
+
+
+def _room(state: RoomState, work: WorkState | None, now: datetime) -> dict[str, Any]:
+    word = "unread" if state.read_at is None else "read"
+    if state.failing_since is not None:
+        word = "needs a person" if work is not None and work.parked else "failing"
+    return {
+        "name": state.room.name,
+        "calendar": state.room.calendar,
+        "state": word,
+        "meetings": state.meetings,
+        "read_at": _iso(state.read_at),
+        "failing_since": _iso(state.failing_since),
+        "error": state.error,
+        "mend": state.mend,
+        "problems": list(state.problems),
+        "due": _iso(work.due if work else None),
+    }
+
+
+def _endpoint(state: EndpointState, work: WorkState | None, now: datetime) -> dict[str, Any]:
+    from otd.deliveries import condition
+
+    receipt, word = state.receipt, condition(state)
+    failing = word not in ("confirmed", "waiting", "unread")
+    error = (receipt.detail or receipt.outcome) if failing and receipt else (work.error if work else "")
+    return {
+        "name": state.endpoint.name,
+        "kind": state.endpoint.kind,
+        "rooms": list(state.endpoint.rooms),
+        "pool": state.endpoint.pool,
+        "state": word,
+        "revision": state.desired.revision if state.desired else 0,
+        "confirmed_revision": state.confirmed_revision,
+        "confirmed_at": _iso(state.confirmed_at),
+        "bookings": len(state.desired.list.current(now).bookings) if state.desired else 0,
+        "relay": receipt.relay if receipt else "",
+        "failing_since": _iso(state.failing_since),
+        "failures": state.failures,
+        "error": error,
+        "mend": (receipt.mend if failing and receipt else "") or (work.mend if work else ""),
+        "parked": bool(work and work.parked),
+        "due": _iso(work.due if work else None),
+    }
+
+
+def _iso(time: datetime | None) -> str | None:
+    return time.isoformat(timespec="seconds") if time else None
+
+
+def _print(found: dict[str, Any]) -> None:
+    from otd.cli.output import print_table
+
+    now = datetime.fromisoformat(found["at"])
+    print_table(
+        ("Room", "Calendar", "State", "Meetings", "Read", "Next", "Why"),
+        [
+            (
+                r["name"],
+                r["calendar"],
+                r["state"],
+                r["meetings"],
+                _ago(r["read_at"], now),
+                _in(r["due"], now),
+                _why(r, now),
+            )
+            for r in found["rooms"]
+        ],
+        title="Rooms",
+    )
+    click.echo()
+    print_table(
+        ("Endpoint", "Rooms", "State", "Bookings", "Confirmed", "Relay", "Next", "Why"),
+        [
+            (
+                e["name"],
+                " ".join(e["rooms"]),
+                e["state"] + (", needs a person" if e["parked"] else ""),
+                e["bookings"],
+                _ago(e["confirmed_at"], now),
+                e["relay"] or "-",
+                _in(e["due"], now),
+                _why(e, now),
+            )
+            for e in found["endpoints"]
+        ],
+        title="Endpoints",
+    )
+    click.echo()
+    print_table(
+        ("Relay", "Pool", "State", "Version", "Last seen"),
+        [(r["name"], r["pool"], r["state"], r["version"], _ago(r["last_seen"], now)) for r in found["relays"]],
+        title="Relays",
+    )
+    for lane in found["lanes"]:
+        if lane["paused_until"]:
+            click.echo(f"\nLane {lane['name']} is paused {_in(lane['paused_until'], now)}: {lane['why']}")
+    for row in (*found["rooms"], *found["endpoints"]):
+        if row["mend"]:
+            click.echo(f"\n{row['name']}: {row['mend']}")
+        for problem in row.get("problems", ()):
+            click.echo(f"\n{row['name']}: {problem}")
+
+
+def _why(row: dict[str, Any], now: datetime) -> str:
+    since = f", since {_ago(row['failing_since'], now)}" if row["failing_since"] else ""
+    return f"{row['error']}{since}" if row["error"] else "-"
+
+
+def _ago(time: str | None, now: datetime) -> str:
+    return f"{_short(now - datetime.fromisoformat(time))} ago" if time else "never"
+
+
+def _in(time: str | None, now: datetime) -> str:
+    if not time:
+        return "-"
+    left = datetime.fromisoformat(time) - now
+    return f"in {_short(left)}" if left > timedelta(0) else "now"
+
+
+def _short(span: timedelta) -> str:
+    seconds = max(0, int(span.total_seconds()))
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"

@@ -1,0 +1,221 @@
+"""Settings -> running parts. The only place that chooses implementations."""
+
+from __future__ import annotations
+
+import hmac
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from otd import dialplan
+from otd.bus.local import LocalBus, LocalRelayBus
+from otd.calendars.access import EwsAccess, GraphAccess
+from otd.calendars.files import FilesCalendar
+from otd.calendars.files_watch import FilesWatch
+from otd.deliveries import Timing
+from otd.errors import BadSetting
+from otd.model import Hello, Receipt
+from otd.pipeline import Pipeline, Rulebook
+from otd.ports import Calendar, Clock, EndpointDriver, Pins, Secrets
+from otd.relay.memory import Memory
+from otd.relay.service import Relay
+from otd.settings import Settings
+
+if TYPE_CHECKING:
+    from otd.executor import LocalExecutor
+    from otd.store.sql import SqlStore
+
+HOUSE = "house"  # the lane of work that belongs to no calendar and no pool
+DATABASE_KEY = "database-key"
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+def secrets(settings: Settings) -> Secrets:
+    """The secrets, looked up by name when they are needed."""
+    return settings.secrets(os.environ)
+
+
+def calendar(settings: Settings, name: str, clock: Clock | None = None) -> Calendar:
+    """One configured Calendar. Nothing is asked of the calendar system yet."""
+    access, clock = settings.calendars[name].access, clock or SystemClock()
+    if isinstance(access, GraphAccess):
+        from otd.calendars.graph import GraphCalendar
+
+        return GraphCalendar(name, access, secrets=secrets(settings), clock=clock)
+    if isinstance(access, EwsAccess):
+        from otd.calendars.ews import EwsCalendar
+
+        return EwsCalendar(name, access, secrets=secrets(settings), clock=clock)
+    return FilesCalendar(name, access.folder, clock=clock)
+
+
+def drivers(settings: Settings, pins: Pins) -> Mapping[str, EndpointDriver]:
+    """The drivers that a relay of this installation uses, by kind of endpoint."""
+    from otd.endpoints.cisco import CiscoDriver
+    from otd.endpoints.memory import MemoryDriver
+
+    cas = {name: str(path) for name, path in settings.cas.items()}
+    return {"cisco": CiscoDriver(secrets=secrets(settings), pins=pins, ca_files=cas), "memory": MemoryDriver()}
+
+
+def memory(settings: Settings, relay: str) -> Memory:
+    """What this relay must not forget; its file is made when it is not there."""
+    folder = settings.run.state
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadSetting(str(folder), f"the state folder cannot be made: {error.strerror}", "set [run] state") from None
+    return Memory(folder / f"{relay}.db")
+
+
+def store(settings: Settings, *, exclusive: bool = False) -> SqlStore:
+    """The database of this installation, its tables brought up to date; `exclusive` for the one process that works."""
+    from otd.store.sql import SqlStore
+
+    return SqlStore(f"sqlite:///{settings.run.database}", database_key(settings), exclusive=exclusive)
+
+
+def database_key(settings: Settings) -> bytes:
+    """32 bytes, from the secret `database-key`. Raises BadSetting."""
+    import base64
+    import binascii
+
+    text = secrets(settings).get(DATABASE_KEY)
+    try:
+        key = base64.urlsafe_b64decode(text)
+    except (binascii.Error, ValueError):
+        key = b""
+    if len(key) != 32:
+        raise BadSetting(f"secret {DATABASE_KEY}", "it is not 32 bytes in base64", "`otd init` writes one")
+    return key
+
+
+def rulebook(settings: Settings) -> Rulebook:
+    """What decides how a meeting becomes a booking."""
+    policy, run = settings.policy, settings.run
+    return Rulebook(
+        plan=dialplan.plan(settings.rules, policy.own_domains, policy.allowed_domains),
+        site=settings.site,
+        policy=policy,
+        timing=Timing(verify=run.verify, reassert=run.reassert),
+        refresh=run.refresh,
+    )
+
+
+def settings_digest(settings: Settings, key: bytes) -> str:
+    """Changes when a setting changes, or the value of a secret that is used: a new password un-parks what the old one
+    parked. Keyed, so that it tells nothing about the secrets."""
+    digest = hmac.new(key, settings.digest.encode(), "sha256")
+    known = secrets(settings)
+    for name in sorted(settings.secret_names()):
+        try:
+            digest.update(f"\0{name}\0{known.get(name)}".encode())
+        except BadSetting:
+            digest.update(f"\0{name}".encode())
+    return digest.hexdigest()
+
+
+class Centre:
+    """The whole of OTD in one process: the store, the executor, the calendars, the bus, and the relays on it."""
+
+    def __init__(self, settings: Settings, *, clock: Clock | None = None) -> None:
+        """Builds everything and touches the outside with nothing but the database. Raises BadSetting."""
+        from otd.executor import LocalExecutor
+
+        self.settings = settings
+        self._clock = clock or SystemClock()
+        self.store = store(settings, exclusive=True)
+        self.bus = LocalBus()
+        self.calendars = {name: calendar(settings, name, self._clock) for name in settings.calendars}
+        self.pipeline = Pipeline(
+            store=self.store,
+            calendars=self.calendars,
+            bus=self.bus,
+            rooms=settings.rooms,
+            endpoints=settings.endpoints,
+            rules=rulebook(settings),
+        )
+        self.executor: LocalExecutor = LocalExecutor(
+            self.store, self.pipeline.carry_out, threads=settings.run.threads, owner=f"run-{os.getpid()}"
+        )
+        self.relays: dict[str, tuple[Relay, LocalRelayBus, Memory]] = {}
+        self._watch = FilesWatch(self._folders(), self._changed)
+
+    def start(self) -> None:
+        """Adopt the settings, start the relays, then the work. Leases of a former process are given back first: it is
+        dead, or the database would not have opened."""
+        settings = self.settings
+        lanes = {c.name: c.at_once for c in settings.calendars.values()}
+        lanes |= {pool.name: pool.at_once for pool in settings.pools.values()} | {HOUSE: settings.run.threads}
+        self.store.release("run-")
+        key = database_key(settings)
+        self.store.adopt(settings.rooms.values(), settings.endpoints.values(), lanes, settings_digest(settings, key))
+        self.bus.listen(self._receipt, self._hello)
+        for name in settings.relays:
+            self.start_relay(name)
+        self.executor.start()
+        self._watch.start()
+
+    def start_relay(self, name: str) -> None:
+        """Start one of the configured relays."""
+        pool = self.settings.relays[name].pool
+        side, remembered = self.bus.relay(name, pool), memory(self.settings, name)
+        relay = Relay(
+            name=name,
+            pool=pool,
+            bus=side,
+            drivers=drivers(self.settings, remembered),
+            memory=remembered,
+            clock=self._clock,
+        )
+        self.relays[name] = (relay, side, remembered)
+        relay.start()
+
+    def cut_relay(self, name: str) -> None:
+        """Stop a relay as a power failure would: without a goodbye, in the middle of whatever it does."""
+        relay, side, _ = self.relays[name]
+        side.cut()
+        relay.abandon()
+
+    def stop(self, *, within: timedelta = timedelta(seconds=20)) -> None:
+        """Claim nothing more, end what runs, say goodbye, close. What was not done is done after the next start."""
+        self._watch.stop()
+        self.executor.stop(within=within)
+        for relay, side, remembered in self.relays.values():
+            if not side.is_cut:
+                relay.stop()
+            remembered.close()
+        self.bus.close()
+        for one in self.calendars.values():
+            one.close()
+        self.store.close()
+
+    def _receipt(self, receipt: Receipt) -> None:
+        self.pipeline.apply_receipt(receipt)
+        self.executor.wake()
+
+    def _hello(self, hello: Hello) -> None:
+        self.pipeline.apply_hello(hello)
+        self.executor.wake()
+
+    def _folders(self) -> dict[str, Path]:
+        """The folders of the rooms whose calendars are folders."""
+        found: dict[str, Path] = {}
+        for room in self.settings.rooms.values():
+            read_by = self.calendars[room.calendar]
+            if isinstance(read_by, FilesCalendar):
+                found[room.name] = read_by.folder(room)
+        return found
+
+    def _changed(self, room: str) -> None:
+        """Something changed in a room's folder: a hint to read it at once."""
+        self.store.hint("refresh", room)
+        self.executor.wake()
