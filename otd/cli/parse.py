@@ -159,7 +159,7 @@ def _lines(one: dict[str, Any], zone: tzinfo) -> list[tuple[str, str]]:
     lines += [("also", f"{_brief(other)} ({_why_lost(other['reason'])})") for other in one["alternatives"]]
     if reason := REASONS.get(one["reason"]):
         lines += [("reason", f"{reason.code}: {reason.sentence}"), ("mend", _mend(one, reason.mend))]
-    return [(name, text) for name, text in lines if text]
+    return [(name, text) for name, text in dict.fromkeys(lines) if text]
 
 
 def _when(one: dict[str, Any], zone: tzinfo) -> str:
