@@ -18,6 +18,7 @@ from otd.lab.codec_bookings import Call, Held
 from otd.lab.codec_faults import Habits
 from otd.lab.codec_profiles import Profile, names
 
+_MOST = 10**7  # of seconds and minutes: more than anybody books
 _TIME = re.compile(r"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:\.\d{1,9})?Z")
 
 
@@ -26,15 +27,16 @@ class Refused(Exception):
 
 
 def read_time(text: str) -> datetime:
-    """A time in UTC, "2026-01-05T09:00:00Z", with or without a fraction, which is dropped. Raises Refused."""
+    """A time in UTC, "2026-01-05T09:00:00Z", with or without a fraction, which is dropped. Raises Refused.
+
+    Years from 1970 to 2999, so that no buffer leads out of the calendar.
+    """
     found = _TIME.fullmatch(text)
-    try:
-        return datetime.strptime(found[1], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC) if found else _refuse_time(text)
-    except ValueError:
-        return _refuse_time(text)
-
-
-def _refuse_time(text: str) -> datetime:
+    if found is not None and "1970" <= text[:4] <= "2999":
+        try:
+            return datetime.strptime(found[1], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC)
+        except ValueError:
+            pass  # a day or an hour that does not exist
     raise Refused(f"not a time in UTC: {text[:40]!r}")
 
 
@@ -196,7 +198,7 @@ def _needed(texts: Mapping[str, str], path: str) -> str:
     return text
 
 
-def _integer(text: str, path: str, most: int = 10**9) -> int:
+def _integer(text: str, path: str, most: int = _MOST) -> int:
     if not re.fullmatch(r"[0-9]{1,10}", text) or int(text) > most:
         raise Refused(f"{path}: not a number from 0 to {most}")
     return int(text)
@@ -307,7 +309,7 @@ def _amount(content: Mapping[str, Any], key: str, *, required: bool = False) -> 
     value = content.get(key)
     if value is None and not required:
         return 0
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 10**7:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MOST:
         raise Refused(f"{key} is not a whole number")
     return value
 

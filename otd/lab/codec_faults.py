@@ -33,6 +33,7 @@ class Faults(_Switches):
     slow: timedelta = NO_TIME  # before the answer begins
     drip_head: timedelta | None = None  # between any two bytes of the answer, from the status line on
     drip_body: timedelta | None = None  # the head at once, then between any two bytes of the body
+    silent: bool = False  # the request is taken and never answered
     reset: bool = False  # the connection ends without an answer
     cut: bool = False  # the connection ends in the middle of the body
     status: int = 0  # this status for everything: 500, 502 (the backend is down), 503, 404, 401, 403

@@ -24,7 +24,7 @@ from otd.lab.codec_log import Log, Logged
 from otd.lab.codec_state import State, User
 from otd.lab.codec_xml import Invocation, document, element, invocations, settings, steps, subtree
 from otd.lab.server import TRANSPORT, Receive, Scope, Send
-from otd.lab.wire import Cut, Drip
+from otd.lab.wire import Cut, Drip, Silence
 
 LARGEST = 8 * 1024 * 1024  # of a request
 COOKIES = ("SecureSessionId", "SessionId")
@@ -111,13 +111,22 @@ class Web:
         if request is None:
             return
         faults = self._state.faults.take(request.path, request.query)
-        if faults.reset:
-            entry = self._log.arrived(Logged(method=request.method, path=request.path, query=request.query))
-            self._log.answered(entry)
-            cast(asyncio.Transport, scope[TRANSPORT]).abort()
+        if faults.reset or faults.silent:
+            await self._hit(request, faults, scope, receive, send)
             return
         reply = await self._answer(request, faults)
         await self._send(reply, faults, scope, receive, send)
+
+    async def _hit(self, request: Request, faults: Faults, scope: Scope, receive: Receive, send: Send) -> None:
+        """End the connection, or leave it open until the client has enough, without an answer."""
+        entry = self._log.arrived(Logged(method=request.method, path=request.path, query=request.query))
+        try:
+            if faults.reset:
+                cast(asyncio.Transport, scope[TRANSPORT]).abort()
+            else:
+                await Silence()(scope, receive, send)
+        finally:
+            self._log.answered(entry)
 
     async def _answer(self, request: Request, faults: Faults) -> Reply:
         request, refusal = self._signed_in(request)

@@ -16,7 +16,7 @@ class Logged:
     method: str
     path: str
     query: str = ""
-    user: str = ""  # "" when nobody signed in
+    user: str = ""  # the name that was given, whether the password was right or not
     cookie: bool = False  # signed in with a session and not with a password
     status: int = 0  # 0 until it was answered; over a WebSocket 200, or the error's code
     commands: tuple[str, ...] = ()

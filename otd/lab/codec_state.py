@@ -87,7 +87,7 @@ class State:
         self.zone = ZoneInfo(zone)
         self.changed = threading.Condition(threading.RLock())
         self.settings = _default_settings(profile, name)
-        self.clock_offset = NO_TIME  # how far the codec's clock is ahead
+        self._offset = NO_TIME
         self.ntp = "Synced"
         self.teams = False  # runs as a Microsoft Teams Room
         self.serial = f"FLB{secrets.token_hex(4).upper()}"
@@ -114,7 +114,20 @@ class State:
 
     def now(self) -> datetime:
         """What the codec takes for the time."""
-        return self.true_now() + self.clock_offset
+        return self.true_now() + self._offset
+
+    @property
+    def clock_offset(self) -> timedelta:
+        """How far the codec's clock is ahead. What a jump of the clock leaves out does not happen."""
+        return self._offset
+
+    @clock_offset.setter
+    def clock_offset(self, offset: timedelta) -> None:
+        with self.changed:
+            self.tick()
+            self._offset = offset
+            self._ticked = self.now()
+            self.changed.notify_all()
 
     def advance(self, by: timedelta) -> None:
         """Let time pass; what falls due meanwhile happens."""
@@ -206,9 +219,13 @@ class State:
         """What another management system does: its own list instead of ours."""
         start = self.now().replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
         elsewhere = Held(
-            id="1", title="Put by another system", start=start, end=start + timedelta(hours=1), connect_mode="OBTP",
+            id="elsewhere-1",
+            title="Put by another system",
+            start=start,
+            end=start + timedelta(hours=1),
             calls=(Call(number="other@example.net", protocol="SIP"),),
-        )  # fmt: skip
+            connect_mode="OBTP",
+        )
         self.replace((elsewhere,))
 
     def delete(self, booking: Held) -> None:

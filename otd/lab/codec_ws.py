@@ -140,8 +140,9 @@ class _Connection:
         """Send events as they come; when the next one is due by the clock, let it happen."""
         while True:
             coming = self._state.next_due()
+            patience = None if coming is None else coming.total_seconds() + 0.001
             try:
-                event = await asyncio.wait_for(self._events.get(), coming.total_seconds() + 0.001 if coming else None)
+                event = await asyncio.wait_for(self._events.get(), patience)
             except TimeoutError:
                 self._state.tick()
                 continue
@@ -169,17 +170,15 @@ class _Connection:
     # calls --------------------------------------------------------------------------------------------------------
 
     def _answer(self, text: str) -> Any:
-        number: Any = None
+        """The answer to a call; None for a call without an id, which wants none."""
+        call: Mapping[str, Any] = {"id": None}
         try:
             call = _call(text)
-            number = call.get("id")
-            answer: dict[str, Any] = {"jsonrpc": "2.0", "id": number, "result": self._result(call)}
+            answer = {"result": self._result(call)}
         except _Fault as fault:
-            error = {"code": fault.code, "message": fault.message} | ({"data": fault.data} if fault.data else {})
-            answer = {"jsonrpc": "2.0", "id": number, "error": error}
-        except json.JSONDecodeError:
-            return {"jsonrpc": "2.0", "id": None, "error": {"code": PARSE_ERROR, "message": "Parse error"}}
-        return answer if "id" in call else None
+            data = {"data": fault.data} if fault.data else {}
+            answer = {"error": {"code": fault.code, "message": fault.message, **data}}
+        return {"jsonrpc": "2.0", "id": call["id"], **answer} if "id" in call else None
 
     def _result(self, call: Mapping[str, Any]) -> Any:
         method, params = call["method"], call.get("params", {})
@@ -257,7 +256,10 @@ class _Connection:
 
 
 def _call(text: str) -> Mapping[str, Any]:
-    call = json.loads(text)
+    try:
+        call = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise _Fault(PARSE_ERROR, "Parse error") from error
     if not isinstance(call, dict) or call.get("jsonrpc") != "2.0" or not isinstance(call.get("method"), str):
         raise _Fault(INVALID_REQUEST, "Invalid request")
     return call
