@@ -34,14 +34,14 @@ def read(invitation: Invitation) -> list[Found]:
     people = frozenset(invitation.people())
     found: dict[str, Found] = {}
     for passage in invitation.passages:
-        for one in _addresses(passage):
+        for one in _addresses(passage, invitation):
             key = one.uri.lower()
             if key not in people and key not in found:
                 found[key] = _found(passage, one)
     return list(found.values())
 
 
-def _addresses(passage: Passage) -> Iterator[_Address]:
+def _addresses(passage: Passage, invitation: Invitation) -> Iterator[_Address]:
     text = passage.text
     for raw in passage.others:
         scheme, _, rest = raw.address.partition(":")
@@ -60,8 +60,15 @@ def _addresses(passage: Passage) -> Iterator[_Address]:
         for match in _GATEWAY.finditer(text):
             yield _Address(match[1], True, match.start())
     for address in passage.addresses:
-        if _ROOM.fullmatch(address.user):
+        if _ROOM.fullmatch(address.user) or (address.user.isdigit() and _is_video_domain(address.domain, invitation)):
             yield _Address(f"{address.user}@{address.domain}", False, address.at)
+
+
+def _is_video_domain(domain: str, invitation: Invitation) -> bool:
+    """Whether a number at this domain is a video address: the site dials it, and nobody invited has mail there."""
+    return invitation.site.believes(domain) and not any(
+        person.rpartition("@")[2] == domain for person in invitation.people()
+    )
 
 
 def _found(passage: Passage, one: _Address) -> Found:

@@ -9,20 +9,37 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from otd.invites import plain, skype, teams, webex, zoom
+from otd.invites import (
+    bluejeans,
+    chime,
+    cms,
+    goto,
+    lifesize,
+    linkonly,
+    meet,
+    pexip,
+    plain,
+    skype,
+    starleaf,
+    teams,
+    webex,
+    zoom,
+)
 from otd.invites.invitation import BODY_LINK, Found, Invitation
 from otd.invites.site import Site
 from otd.model import JoinInfo
 
 
 class Platform(NamedTuple):
-    """One row. `domains` stand for themselves and all below; `marks` are pieces of text; `paths` pieces of any link."""
+    """One row. `domains` stand for themselves and all below; `marks` are pieces of text, `paths`
+    pieces of any web link, `schemes` beginnings of any other link."""
 
     name: str
     read: Callable[[Invitation], list[Found]]
     domains: tuple[str, ...] = ()
     properties: tuple[str, ...] = ()
     marks: tuple[str, ...] = ()
+    schemes: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
 
 
@@ -50,8 +67,17 @@ PLATFORMS: tuple[Platform, ...] = (
         marks=("[!OC([",),
         paths=("sl=1", "//meet.", "//join.", "//lync."),
     ),
-    Platform("zoom", zoom.read, domains=(*zoom.HOSTS, *zoom.CONNECTORS)),
+    Platform("zoom", zoom.read, domains=(*zoom.HOSTS, *zoom.CONNECTORS), schemes=("zoommtg:",)),
     Platform("webex", webex.read, domains=webex.DOMAINS),
+    Platform("meet", meet.read, domains=meet.DOMAINS),
+    Platform("goto", goto.read, domains=goto.DOMAINS),
+    Platform("bluejeans", bluejeans.read, domains=bluejeans.DOMAINS),
+    Platform("lifesize", lifesize.read, domains=lifesize.DOMAINS),
+    Platform("starleaf", starleaf.read, domains=starleaf.DOMAINS),
+    Platform("chime", chime.read, domains=chime.DOMAINS),
+    Platform("cms", cms.read, paths=cms.PATHS),
+    Platform("pexip", pexip.read, schemes=("pexip:",), paths=pexip.PATHS),
+    *(Platform(kind.name, linkonly.reader(kind), domains=kind.domains) for kind in linkonly.KINDS),
 )
 LAST_RESORT = Platform("sip", plain.read)
 
@@ -103,6 +129,7 @@ def _hints(platform: Platform, invitation: Invitation) -> bool:
     return any(
         any(mark in passage.text for mark in platform.marks)
         or any(path in link.url.text for path in platform.paths for link in passage.links)
+        or any(raw.address.startswith(platform.schemes) for raw in passage.others if platform.schemes)
         for passage in invitation.passages
     )
 

@@ -1,0 +1,68 @@
+"""What the small readers share: hits (links and addresses of a meeting), put together to one JoinInfo per meeting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from otd.invites.invitation import ADDRESS_BLOCK, BODY_LINK, Found, Passage
+from otd.model import JoinInfo
+
+
+class Hit(NamedTuple):
+    """One place that names a meeting. `stated` means an address for video systems, not only a link."""
+
+    passage: Passage
+    at: int
+    key: str
+    ids: tuple[tuple[str, str], ...] = ()
+    url: str = ""
+    sip: str = ""
+    h323: str = ""
+    wrappers: tuple[str, ...] = ()
+    detail: str = ""
+
+    @property
+    def stated(self) -> bool:
+        return bool(self.sip or self.h323)
+
+    @property
+    def trust(self) -> int:
+        return self.passage.trust(ADDRESS_BLOCK if self.stated else BODY_LINK)
+
+
+def ids_of(**values: str | None) -> tuple[tuple[str, str], ...]:
+    """Ids that are known, as pairs."""
+    return tuple((name, value) for name, value in values.items() if value)
+
+
+def together(platform: str, hits: Iterable[Hit], reason: Callable[[dict[str, str], Hit], str]) -> list[Found]:
+    """One Found for each key; `reason` is asked with the ids and the best hit why it cannot be dialled."""
+    ranked = sorted(hits, key=lambda hit: (hit.trust, hit.passage.at + hit.at))
+    groups: dict[str, list[Hit]] = {}
+    for hit in ranked:
+        groups.setdefault(hit.key, []).append(hit)
+    return [_found(platform, group, reason) for group in groups.values()]
+
+
+def _found(platform: str, hits: list[Hit], reason: Callable[[dict[str, str], Hit], str]) -> Found:
+    ids: dict[str, str] = {}
+    for hit in hits:
+        for name, value in hit.ids:
+            if value:
+                ids.setdefault(name, value)
+    evidence = dict.fromkeys(
+        hit.passage.evidence("address_block" if hit.stated else "body_link", hit.detail, hit.wrappers) for hit in hits
+    )
+    sip = next((hit.sip for hit in hits if hit.sip), "")
+    h323 = next((hit.h323 for hit in hits if hit.h323), "")
+    join = JoinInfo(
+        platform=platform,
+        ids=tuple(sorted(ids.items())),
+        join_url=next((hit.url for hit in hits if hit.url), ""),
+        sip=sip,
+        h323=h323,
+        evidence=tuple(evidence),
+        reason="" if sip or h323 else reason(ids, hits[0]),
+    )
+    return Found(join, hits[0].trust, hits[0].passage.at + hits[0].at, hits[0].key)
