@@ -9,7 +9,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from otd.errors import Missing, OtdError, Permanent
+from otd.errors import Missing, OtdError, Retryable
 from otd.model import Complete, Empty, Endpoint, Failed, Room, Window
 
 if TYPE_CHECKING:
@@ -60,8 +60,8 @@ def everything(settings: Settings) -> list[Check]:
     return checks
 
 
-def _failed(kind: str, name: str, tried: str, error: OtdError, consequence: str) -> Line:
-    mend = error.mend or ("" if isinstance(error, Permanent) else "try again in a while")
+def _failed(kind: str, name: str, tried: str, error: OtdError, consequence: str, mend: str = "") -> Line:
+    """The line of an error; `mend` is for one that brings none of its own and that may heal."""
     return Line(
         kind=kind,
         name=name,
@@ -69,8 +69,12 @@ def _failed(kind: str, name: str, tried: str, error: OtdError, consequence: str)
         ok=False,
         result=f"{error.code}, {error.why}",
         consequence=consequence,
-        mend=mend,
+        mend=error.mend or (mend if isinstance(error, Retryable) else ""),
     )
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number or 'no'} {thing}s"
 
 
 # --- what OTD itself needs ----------------------------------------------------------------------------------------
@@ -100,7 +104,7 @@ def check_database(settings: Settings) -> Line:
             store.close()
     except OtdError as error:
         return _failed("database", path.name, "opened it", error, "nothing works without it")
-    result = f"opens, knows {rooms} rooms and {endpoints} endpoints"
+    result = f"opens, knows {_counted(rooms, 'room')} and {_counted(endpoints, 'endpoint')}"
     return Line(kind="database", name=path.name, tried="opened it", ok=True, result=result)
 
 
@@ -130,9 +134,8 @@ def check_calendar(
         return Line(kind="calendar", name=name, tried="nothing, as no room uses it", ok=True, result="not used")
     room, now = rooms[0], clock.now()
     tried = f"read the next day of room {room.name}"
-    consequence = (
-        f"the screens of its {len(rooms)} rooms stay as they are" if len(rooms) > 1 else "its screen stays as it is"
-    )
+    consequence = f"what {_counted(len(rooms), 'room')} of it show stays as it is"
+    mend = "can this machine reach it, and is the address right? Then try again in a while"
     try:
         calendar = make()
         try:
@@ -140,17 +143,15 @@ def check_calendar(
         finally:
             calendar.close()
     except OtdError as error:
-        return _failed("calendar", name, tried, error, consequence)
+        return _failed("calendar", name, tried, error, consequence, mend)
     if isinstance(reading, Failed):
-        return _failed("calendar", name, tried, reading.error, consequence)
+        return _failed("calendar", name, tried, reading.error, consequence, mend)
     return Line(kind="calendar", name=name, tried=tried, ok=True, result=_what_was_read(reading))
 
 
 def _what_was_read(reading: Complete | Empty) -> str:
-    count = "no meetings" if isinstance(reading, Empty) else f"{len(reading.meetings)} meetings"
-    return count + (
-        f", and {len(reading.problems)} that cannot be used: {reading.problems[0]}" if reading.problems else ""
-    )
+    unusable = f", and {len(reading.problems)} that cannot be used: {reading.problems[0]}" if reading.problems else ""
+    return _counted(len(reading.meetings), "meeting") + unusable
 
 
 # --- relays and endpoints -----------------------------------------------------------------------------------------
@@ -167,7 +168,9 @@ def check_relay(settings: Settings, name: str) -> Line:
     except OtdError as error:
         return _failed("relay", name, tried, error, f"it cannot start, and pool {pool} is without it")
     count = sum(endpoint.pool == pool for endpoint in settings.endpoints.values())
-    return Line(kind="relay", name=name, tried=tried, ok=True, result=f"ready for the {count} endpoints of pool {pool}")
+    return Line(
+        kind="relay", name=name, tried=tried, ok=True, result=f"ready; pool {pool} has {_counted(count, 'endpoint')}"
+    )
 
 
 class LookedAtPins:
@@ -216,8 +219,15 @@ def check_endpoint(
     try:
         count = len(driver.read(endpoint, within=within))
     except OtdError as error:
-        return _failed("endpoint", endpoint.name, tried, error, "its screen stays as it is and follows no change")
-    result = f"answers, holds {count} bookings"
+        consequence = "its screen stays as it is and follows no change"
+        return _failed("endpoint", endpoint.name, tried, error, consequence, _mend_of_address(endpoint.address))
+    result = f"answers, holds {_counted(count, 'booking')}"
     if pins.new:
         result += f"; its certificate will be pinned when it is first used: {pins.new}"
     return Line(kind="endpoint", name=endpoint.name, tried=tried, ok=True, result=result)
+
+
+def _mend_of_address(address: str) -> str:
+    if address.startswith("127."):
+        return "is `otd lab` running?"
+    return "is it on, is the address right, and does a firewall stand between?"

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from otd.settings import Settings
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -30,3 +33,13 @@ def with_config(function: Function) -> Function:
 def with_json(function: Function) -> Function:
     """`--json` as the parameter `as_json`."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")(function)
+
+
+def settings_of(config: str) -> Settings:
+    """The settings in this file and the environment. Raises BadSettings with every mistake."""
+    import os
+    from pathlib import Path
+
+    from otd.settings import load
+
+    return load(Path(config), os.environ)

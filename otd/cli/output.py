@@ -10,15 +10,14 @@ import json
 import os
 import sys
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO, TypeVar
 
 import click
 
-if TYPE_CHECKING:
-    from rich.console import Console
+Thing = TypeVar("Thing")
 
 
 def is_drawn(stream: TextIO | None = None) -> bool:
@@ -59,16 +58,27 @@ def print_table(heads: Sequence[str], rows: Iterable[Sequence[object]], *, title
         click.echo("  ".join(cell + " " * (w - width(cell)) for cell, w in zip(row, widths, strict=True)).rstrip())
 
 
+def print_fields(fields: Mapping[str, object]) -> None:
+    """One thing, a line for each of its fields; lists are spaced."""
+    longest = max(map(len, fields), default=0)
+    for key, value in fields.items():
+        text = " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+        click.echo(f"{key.ljust(longest)}  {plain(text)}".rstrip())
+
+
+def named(kind: str, name: str, known: Mapping[str, Thing]) -> Thing:
+    """The thing of this name. Raises BadSetting with what was probably meant."""
+    if name not in known:
+        from otd.errors import BadSetting
+        from otd.settings.mistakes import did_you_mean
+
+        raise BadSetting(f"{kind} {name}", f"there is no such {kind}", did_you_mean(name, known))
+    return known[name]
+
+
 def width(text: str) -> int:
     """How many columns of a terminal the text takes: wide East Asian characters two, combining ones none."""
     return sum(0 if unicodedata.combining(ch) else 2 if unicodedata.east_asian_width(ch) in "WF" else 1 for ch in text)
-
-
-def console() -> Console:
-    """A rich console on standard output."""
-    from rich.console import Console
-
-    return Console(soft_wrap=True, highlight=False, emoji=False, markup=False)
 
 
 def _draw_table(heads: Sequence[str], cells: list[list[str]], title: str) -> None:

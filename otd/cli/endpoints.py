@@ -1,0 +1,69 @@
+"""`otd endpoints`: list and show endpoints as they are configured."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from otd.cli.options import examples, settings_of, with_config, with_json
+from otd.cli.output import named, print_fields, print_json, print_table
+
+if TYPE_CHECKING:
+    from otd.model import Endpoint
+    from otd.settings import Settings
+
+
+@click.group(epilog=examples("otd endpoints list", "otd endpoints show boardroom-codec"))
+def endpoints() -> None:
+    """List and show endpoints as they are configured."""
+
+
+@endpoints.command("list", epilog=examples("otd endpoints list", "otd endpoints list --json"))
+@with_config
+@with_json
+def list_(config: str, as_json: bool) -> None:
+    """List the endpoints, each with its address, pool and rooms."""
+    settings = settings_of(config)
+    found = [row(settings, endpoint) for endpoint in settings.endpoints.values()]
+    if as_json:
+        print_json(found)
+        return
+    heads = ("endpoint", "kind", "address", "pool", "rooms", "label")
+    print_table(
+        heads,
+        [
+            (one["name"], one["kind"], one["address"], one["pool"], " ".join(one["rooms"]), one["label"])
+            for one in found
+        ],
+    )
+
+
+@endpoints.command(epilog=examples("otd endpoints show boardroom-codec"))
+@click.argument("name")
+@with_config
+@with_json
+def show(name: str, config: str, as_json: bool) -> None:
+    """Show what is configured for the endpoint NAME."""
+    settings = settings_of(config)
+    found = row(settings, named("endpoint", name, settings.endpoints))
+    if as_json:
+        print_json(found)
+    else:
+        print_fields(found)
+
+
+def row(settings: Settings, endpoint: Endpoint) -> dict[str, Any]:
+    """The endpoint as plain values; its credential by name."""
+    return {
+        "name": endpoint.name,
+        "label": endpoint.label,
+        "kind": endpoint.kind,
+        "address": endpoint.address,
+        "pool": endpoint.pool,
+        "relays": [relay.name for relay in settings.relays.values() if relay.pool == endpoint.pool],
+        "rooms": list(endpoint.rooms),
+        "credential": endpoint.credential,
+        "trust": endpoint.trust,
+        "interface": endpoint.interface,
+    }
