@@ -89,8 +89,7 @@ class Listener:
         self._certificate = certificate
         self._tls: ssl.SSLContext | None = certificate.context() if certificate else None
         self._socket: socket.socket | None = None
-        self._accepting: asyncio.Task[None] | None = None
-        self._greeting: set[asyncio.Task[None]] = set()
+        self._greeting: dict[asyncio.Task[None], socket.socket] = {}
 
     @property
     def url(self) -> str:
@@ -132,7 +131,7 @@ class Listener:
         """Refuse new connections, break off those that are open, forget what is being answered."""
         if self._socket is None:
             return
-        _REACTOR.call(self._end())
+        _REACTOR.call(self._end(self._socket))
         self._socket.close()
         self._socket = None
         _REACTOR.leave()
@@ -145,29 +144,28 @@ class Listener:
         self.stop()
 
     async def _begin(self, listening: socket.socket) -> None:
-        self._accepting = asyncio.get_running_loop().create_task(self._accept(listening))
+        asyncio.get_running_loop().add_reader(listening, self._accept, listening)
 
-    async def _accept(self, listening: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            try:
-                connection, _ = await loop.sock_accept(listening)
-            except OSError:  # gone before it was accepted, or out of descriptors: the next may do better
-                await asyncio.sleep(0.01)
-                continue
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            greeting = loop.create_task(self._greet(connection))
-            self._greeting.add(greeting)
-            greeting.add_done_callback(self._greeting.discard)
+    def _accept(self, listening: socket.socket) -> None:
+        try:
+            connection, _ = listening.accept()
+        except OSError:  # gone before it was accepted, or out of descriptors: the loop comes back
+            return
+        connection.setblocking(False)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        greeting = asyncio.get_running_loop().create_task(self._greet(connection))
+        self._greeting[greeting] = connection
+        greeting.add_done_callback(self._greeted)
 
     async def _greet(self, connection: socket.socket) -> None:
         loop = asyncio.get_running_loop()
-        try:
-            with contextlib.suppress(OSError):  # the client broke off, or would not have our certificate
-                await loop.connect_accepted_socket(self._protocol, connection, ssl=self._tls)
-        except asyncio.CancelledError:
+        with contextlib.suppress(OSError):  # the client broke off, or would not have our certificate
+            await loop.connect_accepted_socket(self._protocol, connection, ssl=self._tls)
+
+    def _greeted(self, greeting: asyncio.Task[None]) -> None:
+        connection = self._greeting.pop(greeting)
+        if greeting.cancelled():  # perhaps before it began, so it could not close it itself
             connection.close()
-            raise
 
     def _protocol(self) -> asyncio.Protocol:
         raise NotImplementedError
@@ -176,11 +174,12 @@ class Listener:
         """Break off what is open."""
         raise NotImplementedError
 
-    async def _end(self) -> None:
-        tasks = [*self._greeting, *([self._accepting] if self._accepting else [])]
-        for task in tasks:
+    async def _end(self, listening: socket.socket) -> None:
+        asyncio.get_running_loop().remove_reader(listening)
+        greeting = tuple(self._greeting)
+        for task in greeting:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*greeting, return_exceptions=True)
         await self._hang_up()
         await asyncio.sleep(0)  # connections learn that they are closed one turn of the loop later
 
@@ -250,6 +249,11 @@ class Server(Listener):
     def __enter__(self) -> Server:
         self.start()
         return self
+
+    @property
+    def busy(self) -> int:
+        """How many requests are being answered."""
+        return len(self._state.tasks)
 
     def _protocol(self) -> asyncio.Protocol:
         return _Protocol(self._config, self._state, asyncio.get_running_loop())
