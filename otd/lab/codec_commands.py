@@ -70,7 +70,7 @@ Arguments = Mapping[str, tuple[str, ...]]
 def _checked(given: Arguments, command: Command) -> Arguments:
     for name, values in given.items():
         parameter = command.parameter(name)
-        if parameter is None or (len(values) > 1 and not parameter.many):
+        if parameter is None or not values or (len(values) > 1 and not parameter.many):
             raise _BadParameter(name)
         if not all(_takes(parameter, value) for value in values):
             raise _BadParameter(name)

@@ -30,7 +30,8 @@ class Faults(_Switches):
     times: int | None = None  # so many requests are hit, then no more; None: all of them
 
     # the network and the web server
-    slow: timedelta = NO_TIME  # before the answer begins
+    slow: timedelta = NO_TIME  # before the request is looked at; it is carried out even if the client left meanwhile
+    late: timedelta = NO_TIME  # before the answer begins; the request is carried out at once
     drip_head: timedelta | None = None  # between any two bytes of the answer, from the status line on
     drip_body: timedelta | None = None  # the head at once, then between any two bytes of the body
     silent: bool = False  # the request is taken and never answered

@@ -158,7 +158,9 @@ class Web:
             return faulty
         if self._state.is_down:
             return _plain(502, "Bad Gateway")
-        return refusal or self._routed(request, faults)
+        reply = refusal or self._routed(request, faults)
+        await asyncio.sleep(faults.late.total_seconds())
+        return reply
 
     def _routed(self, request: Request, faults: Faults) -> Reply:
         if len(request.body) > LARGEST:

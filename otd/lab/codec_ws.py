@@ -250,7 +250,8 @@ class _Connection:
         return {"Id": subscription.id}
 
     def _unsubscribe(self, params: Mapping[str, Any]) -> Any:
-        if self._subscriptions.pop(params.get("Id", -1), None) is None:
+        number = params.get("Id")
+        if not isinstance(number, int) or self._subscriptions.pop(number, None) is None:
             raise _Fault(BAD_PARAMS, "Invalid params")
         return True
 

@@ -48,6 +48,21 @@ def test_a_slow_codec_answers_late(codec: Codec, curl: Curl) -> None:
     assert answer.took >= 0.15
 
 
+def test_a_late_answer_leaves_the_client_in_doubt_about_a_put_that_was_taken(codec: Codec) -> None:
+    codec.faults.late = timedelta(seconds=30)
+    answer = put(Curl(codec=codec, within=0.3))
+    assert answer.exit == TIMED_OUT
+    assert codec.ids == ("ours",)
+
+
+def test_a_slow_codec_takes_a_put_after_the_client_gave_up(codec: Codec) -> None:
+    codec.faults.slow = timedelta(seconds=0.6)
+    answer = put(Curl(codec=codec, within=0.3))
+    assert answer.exit == TIMED_OUT
+    assert codec.ids == ()
+    assert codec.wait_until(lambda: codec.ids == ("ours",), within=SOON)
+
+
 def test_an_answer_that_drips_outlasts_the_patience_of_the_client(codec: Codec) -> None:
     codec.faults.drip_head = timedelta(milliseconds=20)
     answer = Curl(codec=codec, within=0.6).get(VERSION)
