@@ -7,7 +7,7 @@ Outlook sends become the named properties that they are in Exchange (MS-OXCICAL,
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -49,11 +49,20 @@ class Invitation:
     exceptions: Mapping[datetime, Meeting | None] = field(default_factory=dict)
 
     def shifted(self, by: timedelta) -> Invitation:
-        """At another time; a series keeps its weekdays only when that is whole weeks."""
+        """So much later by the clock in its zone; a series keeps its weekdays only when that is whole weeks."""
+        zone = ZoneInfo(self.timezone)
+
+        def later(time: datetime) -> datetime:
+            return (time.astimezone(zone) + by).astimezone(UTC)
+
+        def at(meeting: Meeting) -> Meeting:
+            return replace(meeting, start=later(meeting.start), end=later(meeting.end))
+
         return replace(
             self,
-            meeting=_shifted(self.meeting, by),
-            exceptions={start + by: meeting and _shifted(meeting, by) for start, meeting in self.exceptions.items()},
+            meeting=at(self.meeting),
+            rule=_until(self.rule, later),
+            exceptions={later(start): meeting and at(meeting) for start, meeting in self.exceptions.items()},
         )
 
 
@@ -88,9 +97,7 @@ def _invitation(events: list[Any], timezone: str, cancelled: bool) -> Invitation
     for event in events:
         if event is not first:
             exceptions[_instant(event["RECURRENCE-ID"].dt, zone)] = _meeting(event, zone, cancelled)
-    return Invitation(
-        meeting=meeting, rule=_utc_until(rule, zone), timezone=zone, exceptions=exceptions if rule else {}
-    )
+    return Invitation(meeting=meeting, rule=_in_utc(rule, zone), timezone=zone, exceptions=exceptions if rule else {})
 
 
 def _meeting(event: Any, zone: str, cancelled: bool) -> Meeting:
@@ -181,15 +188,18 @@ def _instant(when: date, zone: str) -> datetime:
     return (when if when.tzinfo else when.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
 
 
-def _utc_until(rule: str, zone: str) -> str:
-    """UNTIL as a time in UTC, as a rule in a zone has it; files also state dates and floating times."""
-    parts = dict(part.split("=", 1) for part in rule.split(";") if "=" in part)
-    until = parts.get("UNTIL", "Z")
-    if not until.endswith("Z"):
-        local = datetime.strptime(until if "T" in until else f"{until}T235959", "%Y%m%dT%H%M%S")  # noqa: DTZ007
-        parts["UNTIL"] = f"{local.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC):%Y%m%dT%H%M%SZ}"
-    return ";".join(f"{name}={value}" for name, value in parts.items())
+def _in_utc(rule: str, zone: str) -> str:
+    """With UNTIL as a time in UTC, as a rule in a zone has it; files also state dates and floating times."""
+    found = re.search(r"UNTIL=(\d{8})(T\d{6})?(?=;|$)", rule)
+    if found is None:
+        return rule
+    local = datetime.strptime(found[1] + (found[2] or "T235959"), "%Y%m%dT%H%M%S")  # noqa: DTZ007
+    utc = local.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    return rule.replace(found[0], f"UNTIL={utc:%Y%m%dT%H%M%SZ}")
 
 
-def _shifted(meeting: Meeting, by: timedelta) -> Meeting:
-    return replace(meeting, start=meeting.start + by, end=meeting.end + by)
+def _until(rule: str, later: Callable[[datetime], datetime]) -> str:
+    found = re.search(r"UNTIL=(\d{8}T\d{6}Z)", rule)
+    if found is None:
+        return rule
+    return rule.replace(found[1], f"{later(datetime.fromisoformat(found[1])):%Y%m%dT%H%M%SZ}")
