@@ -2,7 +2,7 @@
 
 A command is one row of COMMANDS and one file `otd/cli/NAME.py`. Start-up counts: a file imports nothing heavy at its
 top, only click and the standard library; what a command needs it imports in its function. A command raises OtdError
-for what a user or the outside can cause; `run` turns that into one line and an exit code. A command may return its
+for what a user or the outside can cause; `call` turns that into one line and an exit code. A command may return its
 exit code; None means 0.
 """
 
@@ -30,10 +30,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 def main() -> NoReturn:
     """The console script."""
-    sys.exit(run(sys.argv[1:]))
+    sys.exit(call(sys.argv[1:]))
 
 
-def run(arguments: Sequence[str]) -> int:
+def call(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code: 0 done, 1 it failed, 2 bad settings or usage, 130 interrupted."""
     try:
         import click

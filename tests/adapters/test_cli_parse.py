@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from otd.cli import run
+from otd.cli import call
 
 POLY = """\
 Microsoft Teams
@@ -94,7 +94,7 @@ def site(here: Path) -> Path:
 
 
 def records(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> Any:
-    assert run([*arguments, "--json"]) == code
+    assert call([*arguments, "--json"]) == code
     return json.loads(capsys.readouterr().out)
 
 
@@ -173,7 +173,7 @@ def test_a_folder_stands_for_the_invitations_in_it(here: Path, capsys: pytest.Ca
 def test_what_cannot_be_read_is_said_and_the_rest_is_read(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (here / "broken.json").write_text("{")
 
-    assert run(["parse", "--json", "missing.ics", "broken.json", "poly.txt"]) == 2
+    assert call(["parse", "--json", "missing.ics", "broken.json", "poly.txt"]) == 2
     said = capsys.readouterr()
     assert [one["file"] for one in json.loads(said.out)] == ["poly.txt"]
     assert "otd: missing.ics: cannot be read: no such file" in said.err
@@ -185,14 +185,14 @@ def test_what_cannot_be_read_is_said_and_the_rest_is_read(here: Path, capsys: py
     "window", ["2026-01-06", "2026-01-07/2026-01-06", "a/b", "2026-01-06/9999-12-31T23:59:59-12:00"]
 )
 def test_a_window_that_is_none_is_refused_in_words(here: Path, capsys: pytest.CaptureFixture[str], window: str) -> None:
-    assert run(["parse", "series.ics", "--window", window]) == 2
+    assert call(["parse", "series.ics", "--window", window]) == 2
     assert "two dates or times" in capsys.readouterr().err
 
 
 def test_a_person_sees_the_dial_string_the_rule_and_where_it_was_read(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(["parse", "poly.txt", "series.ics"]) == 0
+    assert call(["parse", "poly.txt", "series.ics"]) == 0
     said = capsys.readouterr().out
 
     assert "dial      sip:220011223.1122334455@t.plcm.vc" in said
@@ -202,7 +202,7 @@ def test_a_person_sees_the_dial_string_the_rule_and_where_it_was_read(
 
 
 def test_a_person_sees_the_reason_and_the_line_to_add(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["parse", "foreign.txt"]) == 0
+    assert call(["parse", "foreign.txt"]) == 0
     said = capsys.readouterr().out
 
     assert "reason    domain_not_allowed: " in said
@@ -212,7 +212,7 @@ def test_a_person_sees_the_reason_and_the_line_to_add(here: Path, capsys: pytest
 def test_a_title_cannot_write_over_the_screen(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (here / "evil.html").write_text("<title>\x1b[2J&#27;[31mevil\u202e</title><p>x")
 
-    assert run(["parse", "evil.html"]) == 0
+    assert call(["parse", "evil.html"]) == 0
     assert "\x1b" not in capsys.readouterr().out
 
 
@@ -225,7 +225,7 @@ def test_the_settings_decide_what_is_allowed(site: Path, capsys: pytest.CaptureF
 def test_a_room_brings_its_rules_and_its_zone(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (for_attic,) = records(capsys, "parse", "teams.txt", "--room", "attic")
     (for_cellar,) = records(capsys, "parse", "teams.txt", "--room", "cellar")
-    run(["parse", "series.ics", "--room", "attic"])
+    call(["parse", "series.ics", "--room", "attic"])
 
     assert (for_attic["rule"], for_attic["dial"]["uri"]) == ("teams-join-by-id", "212345678901@gw.example.com")
     assert for_cellar["reason"] == "link_only"
@@ -233,17 +233,17 @@ def test_a_room_brings_its_rules_and_its_zone(site: Path, capsys: pytest.Capture
 
 
 def test_an_unknown_room_is_a_mistake_with_a_mend(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["parse", "teams.txt", "--room", "atic"]) == 2
+    assert call(["parse", "teams.txt", "--room", "atic"]) == 2
     assert "did you mean attic?" in capsys.readouterr().err
 
 
 def test_a_room_without_settings_is_a_mistake(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["parse", "teams.txt", "--room", "attic"]) == 2
+    assert call(["parse", "teams.txt", "--room", "attic"]) == 2
     assert "--config" in capsys.readouterr().err
 
 
 def test_settings_that_were_asked_for_have_to_be_there(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["parse", "teams.txt", "--config", "none.toml"]) == 2
+    assert call(["parse", "teams.txt", "--config", "none.toml"]) == 2
     assert "none.toml" in capsys.readouterr().err
 
 
@@ -252,7 +252,7 @@ def test_settings_that_were_asked_for_have_to_be_there(here: Path, capsys: pytes
 
 def test_the_rules_are_listed_in_their_order(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = records(capsys, "rules", "list")
-    run(["rules", "list"])
+    call(["rules", "list"])
     shown = capsys.readouterr().out
 
     names = [rule["name"] for rule in found["rules"]]
@@ -269,21 +269,21 @@ def test_a_rule_is_shown_as_it_would_be_written(site: Path, capsys: pytest.Captu
     from otd.dialplan import builtin, read_rules
 
     for rule in builtin():
-        assert run(["rules", "show", rule.name, "--config", str(site / "otd.toml")]) == 0
+        assert call(["rules", "show", rule.name, "--config", str(site / "otd.toml")]) == 0
         table = tomllib.loads(capsys.readouterr().out)["dialplan"]["rules"][0]
         if rule.name != "teams-join-by-id":
             assert read_rules([table])[0] == (rule,)
 
 
 def test_an_unknown_rule_is_a_mistake_with_a_mend(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["rules", "show", "teams-polly"]) == 2
+    assert call(["rules", "show", "teams-polly"]) == 2
     assert "did you mean teams-poly?" in capsys.readouterr().err
 
 
 def test_doubtful_rules_are_found(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (site / "new.toml").write_text('[[rules]]\nname = "all"\nsource = "body"\npattern = \'\\S+@\\S+\'\n')
 
-    assert run(["rules", "check"]) == 0
+    assert call(["rules", "check"]) == 0
     assert "no findings" in capsys.readouterr().out
     (found,) = records(capsys, "rules", "check", "--rules", "new.toml", code=1)
     assert (found["kind"], found["rule"]) == ("broad", "all")
@@ -293,7 +293,7 @@ def test_doubtful_rules_are_found(site: Path, capsys: pytest.CaptureFixture[str]
 def test_a_broken_rules_file_is_refused_in_words(here: Path, capsys: pytest.CaptureFixture[str], text: str) -> None:
     (here / "new.toml").write_text(text)
 
-    assert run(["rules", "check", "--rules", "new.toml"]) == 2
+    assert call(["rules", "check", "--rules", "new.toml"]) == 2
     assert "otd: new.toml" in capsys.readouterr().err
 
 
@@ -322,7 +322,7 @@ def test_a_trial_lists_what_would_change_with_both_rules(site: Path, capsys: pyt
         "foreign.txt": ("lose", "stated-sip", "stated-sip"),
         "series.ics": ("lose", "stated-sip", "stated-sip"),
     }
-    assert run(["rules", "try", "--rules", "new.toml", "poly.txt"]) == 0
+    assert call(["rules", "try", "--rules", "new.toml", "poly.txt"]) == 0
     shown = capsys.readouterr().out
     assert "sip:1122334455@t.plcm.vc (teams-poly)" in shown
     assert "0 would gain a dial string, 0 would lose theirs, 1 would change it; 0 would stay" in shown
@@ -341,7 +341,7 @@ def test_the_domains_that_invitations_need_are_listed_with_the_line(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = records(capsys, "rules", "domains", str(here))
-    run(["rules", "domains", str(here)])
+    call(["rules", "domains", str(here)])
 
     assert found == [{"domain": "vc.partner.example", "meetings": 2, "by": {"stated-sip": 2}}]
     assert 'allowed_domains = ["vc.partner.example"]' in capsys.readouterr().out
@@ -357,5 +357,5 @@ def test_a_file_that_cannot_be_read_counts_in_rules_too(
 ) -> None:
     (here / "set.toml").write_text("")
 
-    assert run(["rules", *command, "missing.ics"]) == 2
+    assert call(["rules", *command, "missing.ics"]) == 2
     assert "missing.ics" in capsys.readouterr().err
