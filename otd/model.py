@@ -482,7 +482,8 @@ class EndpointState:
     """All that the centre knows of one endpoint."""
 
     endpoint: Endpoint
-    desired: Desired | None = None  # None until every room of it has been read once
+    desired: Desired | None = None  # None until every room of it has been read once, and when it was removed
+    revision: int = 0  # the highest given so far; a `forget` carries it
     confirmed_revision: int = 0
     confirmed_at: datetime | None = None
     sent: Sent | None = None
@@ -545,6 +546,7 @@ class RelayState:
     name: str
     pool: str
     version: str = ""
+    started_at: datetime | None = None
     last_seen: datetime | None = None
     leaving: bool = False
     clock_offset: timedelta = timedelta(0)

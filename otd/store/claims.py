@@ -34,13 +34,15 @@ from sqlalchemy import (
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from otd.model import LaneState, Settled, Work, WorkKind, WorkState
-from otd.store.tables import at, at_or_none, lanes, ms, parts, span, work
+from otd.store.tables import at, at_or_none, endpoints, lanes, ms, parts, span, work
 from otd.store.transaction import Transaction, greatest, least, line
 
 PARKED = timedelta(days=1)  # a parked row is tried again after this; a caller may ask for longer
 AGAIN: Mapping[str, timedelta] = {"refresh": timedelta(seconds=5)}  # a run that was hinted meanwhile: how soon again
 JITTER = 0.1  # the share of a period by which it may become shorter
-AWAITED = timedelta(seconds=30)  # a success that is due sooner than this awaits an answer; it comes exactly then
+EXACT = timedelta(
+    seconds=30
+)  # what is due sooner than this awaits an answer, or is the rest of a longer wait: no jitter
 SPREAD = timedelta(seconds=60)  # over this the overdue rows of a lane that resumes are spread
 SOON = timedelta(minutes=10)  # a meeting that began less than this ago still has people looking for Join
 
@@ -72,11 +74,15 @@ def hint(tx: Transaction, kind: WorkKind, name: str, delay: timedelta = timedelt
 
 
 def unpark(tx: Transaction, kind: WorkKind, name: str) -> None:
+    """Due now, attempts from zero, and the failures of the endpoint too: a person has looked at it."""
+    if kind == "deliver":
+        tx.connection.execute(update(endpoints).where(endpoints.c.name == name).values(failures=0))
     tx.connection.execute(update(work).where(work.c.key == f"{kind}:{name}").values(_fresh(tx)))
 
 
 def unpark_everything(tx: Transaction) -> None:
-    """Every row is due now, attempts from zero."""
+    """The same for every row."""
+    tx.connection.execute(update(endpoints).values(failures=0))
     tx.connection.execute(update(work).values(_fresh(tx)))
 
 
@@ -274,7 +280,7 @@ def _finished(now: ColumnElement[int], *, failed: bool, parked: bool) -> Update:
 def _shortened(settled: Settled, rng: random.Random) -> int:
     if settled.parked:
         return span(max(settled.after, PARKED))
-    if not settled.error and settled.after < AWAITED:
+    if settled.after < EXACT:
         return span(settled.after)
     return int(span(settled.after) * (1 - JITTER * rng.random()))
 

@@ -34,8 +34,8 @@ _NOW = {
     "sqlite": "CAST(ROUND((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)",
     "postgresql": "CAST(EXTRACT(EPOCH FROM statement_timestamp()) * 1000 AS BIGINT)",
 }
-_MIGRATING = 0x07D0_57E0  # any number; PostgreSQL's advisory lock while one process looks after the tables
-_BUSY_MS = 5000
+_IN_TURN = 0x07D0_57E0  # any number: the name of PostgreSQL's advisory lock for what processes do in turn
+_BUSY = 5.0  # seconds that SQLite waits for another process; `?timeout=` in the url says otherwise
 
 # PostgreSQL: a server that is gone, or a statement that hangs, holds a thread no longer than this.
 _POSTGRES: dict[str, Any] = {
@@ -63,15 +63,17 @@ class Database:
         self._sqlite = self.url.get_backend_name() == "sqlite"
         self._writer: Any = threading.Lock() if self._sqlite else nullcontext()
         self._held = _hold(self.url.database or "", self.where) if self._sqlite and exclusive else -1
-        if self._sqlite:
-            _create_private(self.url.database or "", self.where)
         try:
+            if self._sqlite:
+                _create_private(self.url.database or "", self.where, may_create=migrate)
             self._engine = _engine(self.url, sqlite=self._sqlite, where=self.where)
             self._writes = self._engine.execution_options(otd_begin="BEGIN IMMEDIATE")
             # One statement needs no transaction around it: on PostgreSQL that saves two of three round trips.
             alone = {"otd_begin": ""} if self._sqlite else {"isolation_level": "AUTOCOMMIT"}
             self._alone = self._engine.execution_options(**alone)
             self._look_after_tables(migrate)
+            if self._sqlite and migrate:
+                self._use_wal()
         except Unreachable as error:
             self.close()
             if self._sqlite:  # waiting does not help a command that is just starting
@@ -94,6 +96,14 @@ class Database:
             yield connection
 
     @contextmanager
+    def in_turn(self) -> Iterator[Connection]:
+        """A writing transaction that only one process has at a time: for what is inserted unless it is there."""
+        with self.writing() as connection:
+            if not self._sqlite:
+                connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _IN_TURN})
+            yield connection
+
+    @contextmanager
     def reading_once(self) -> Iterator[Connection]:
         """For one statement that changes nothing."""
         with self._explained(), self._alone.begin() as connection:
@@ -113,9 +123,7 @@ class Database:
             self._held = -1
 
     def _look_after_tables(self, migrate: bool) -> None:
-        with self.writing() if migrate else self.reading() as connection:
-            if migrate and not self._sqlite:
-                connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATING})
+        with self.in_turn() if migrate else self.reading() as connection:
             found = _version(connection, self.where)
             if found == HEAD:
                 return
@@ -128,6 +136,11 @@ class Database:
             if not migrate:
                 raise BadSetting(self.where, "its tables are not those of this version", "start `otd run` once")
             _upgrade(connection)
+
+    def _use_wal(self) -> None:
+        """Readers and a writer at the same time; stays so for ever. It cannot be said within a transaction."""
+        with self._explained(), self._alone.connect() as connection:
+            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -190,10 +203,12 @@ def _hold(path: str, where: str) -> int:
     return held
 
 
-def _create_private(path: str, where: str) -> None:
+def _create_private(path: str, where: str, *, may_create: bool) -> None:
     """Make the file readable for its owner only; SQLite gives its journal the same rights."""
     if path.startswith("file:"):
         return
+    if not may_create and not os.path.exists(path):
+        raise BadSetting(where, "there is no such database yet", "start `otd run` once, or look in its folder")
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     except OSError as error:
@@ -212,7 +227,7 @@ def _engine(url: URL, *, sqlite: bool, where: str) -> Any:
     try:
         engine = create_engine(
             url,
-            connect_args={"timeout": _BUSY_MS / 1000} if sqlite else _POSTGRES,
+            connect_args=_POSTGRES if not sqlite else {} if "timeout" in url.query else {"timeout": _BUSY},
             pool_size=8,
             max_overflow=8,
             pool_timeout=30,
@@ -228,7 +243,6 @@ def _engine(url: URL, *, sqlite: bool, where: str) -> Any:
 
 def _sqlite_connected(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # transactions begin where _sqlite_begun says so, not where the driver guesses
-    connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
 

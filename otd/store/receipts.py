@@ -55,6 +55,7 @@ def apply(tx: Transaction, receipt: Receipt) -> bool:
             applied_sequence=receipt.sequence,
             applied_counter=receipt.counter,
             receipt=tx.vault.seal(_receipt(row.name), records.dump(receipt)),
+            outcome=receipt.outcome,
             **_verdict(receipt, row),
         )
     )
@@ -131,7 +132,8 @@ def _state(tx: Transaction, row: Any) -> EndpointState:
     sealed = row.receipt
     return EndpointState(
         endpoint=records.load(Endpoint, row.endpoint),
-        desired=desired_of(tx, row),
+        desired=None if row.removed else desired_of(tx, row),
+        revision=row.revision,
         confirmed_revision=row.confirmed_revision,
         confirmed_at=at_or_none(row.confirmed_at),
         sent=_sent(row),
@@ -189,6 +191,7 @@ def relay_states(tx: Transaction) -> tuple[RelayState, ...]:
             name=row.name,
             pool=row.pool,
             version=row.version,
+            started_at=at(row.started_at),
             last_seen=at(row.last_seen),
             leaving=row.leaving,
             clock_offset=timedelta(milliseconds=row.clock_offset),

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 
 from otd.model import (
     Booking,
@@ -71,12 +71,14 @@ class SqlStore:
 
     def _check_key(self, may_write: bool) -> None:
         place, proof = "meta/key", "otd"
-        with self._writing() if may_write else self._reading() as tx:
+        with self._in_turn() if may_write else self._reading() as tx:
             sealed = tx.connection.execute(select(meta.c.value).where(meta.c.name == "key")).scalar()
             if sealed is not None:
                 self._vault.open(place, bytes(sealed))
-            elif may_write:
+            if may_write and sealed is None:
                 tx.connection.execute(insert(meta).values(name="key", value=self._vault.seal(place, proof)))
+            elif may_write:  # a file that cannot be written shows it only when it is
+                tx.connection.execute(update(meta).where(meta.c.name == "key").values(value=meta.c.value))
 
     @contextmanager
     def _reading(self) -> Iterator[Transaction]:
@@ -98,6 +100,11 @@ class SqlStore:
         with self._database.writing() as connection:
             yield Transaction(connection, self._database.now, self._vault)
 
+    @contextmanager
+    def _in_turn(self) -> Iterator[Transaction]:
+        with self._database.in_turn() as connection:
+            yield Transaction(connection, self._database.now, self._vault)
+
     def now(self) -> datetime:
         with self._reading_once() as tx:
             return at(tx.clock())
@@ -109,7 +116,7 @@ class SqlStore:
         lanes: Mapping[str, int],
         settings_digest: str,
     ) -> None:
-        with self._writing() as tx:
+        with self._in_turn() as tx:
             adoption.adopt(tx, tuple(rooms), tuple(endpoints), lanes, settings_digest)
 
     # work ---------------------------------------------------------------------------------------------------------

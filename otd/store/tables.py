@@ -113,6 +113,7 @@ endpoints = Table(
     Column("applied_sequence", BigInteger, nullable=False, default=-1),
     Column("applied_counter", BigInteger, nullable=False, default=-1),
     Column("receipt", LargeBinary),  # sealed
+    Column("outcome", String(16), nullable=False, default=""),  # the receipt's
     Column("failures", Integer, nullable=False, default=0),
     Column("difference", String(64), nullable=False, default=""),  # what last differed, as a digest
     Column("same_difference", Integer, nullable=False, default=0),
@@ -148,8 +149,8 @@ def ms(time: datetime) -> int:
 
 
 def span(length: timedelta) -> int:
-    """A length of time as the tables write it: not negative, and never so long that a sum leaves the calendar."""
-    return min(max(length, timedelta(0)), LONGEST) // timedelta(milliseconds=1)
+    """A length of time as the tables write it, rounded up: not negative, and no sum with it leaves the calendar."""
+    return -(-min(max(length, timedelta(0)), LONGEST) // timedelta(milliseconds=1))
 
 
 def at(milliseconds: int) -> datetime:

@@ -83,6 +83,7 @@ def upgrade() -> None:
         sa.Column("applied_sequence", sa.BigInteger, nullable=False),
         sa.Column("applied_counter", sa.BigInteger, nullable=False),
         sa.Column("receipt", sa.LargeBinary),
+        sa.Column("outcome", sa.String(16), nullable=False),
         sa.Column("failures", sa.Integer, nullable=False),
         sa.Column("difference", sa.String(64), nullable=False),
         sa.Column("same_difference", sa.Integer, nullable=False),

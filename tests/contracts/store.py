@@ -1,0 +1,14 @@
+"""What every Store promises (otd.ports.Store), as tests that each database inherits."""
+
+from __future__ import annotations
+
+from tests.contracts.store_delivery import DeliveryContract
+from tests.contracts.store_lanes import LanesContract
+from tests.contracts.store_lists import ListsContract
+from tests.contracts.store_settings import SettingsContract
+from tests.contracts.store_threads import ThreadsContract
+from tests.contracts.store_work import WorkContract
+
+
+class StoreContract(SettingsContract, WorkContract, LanesContract, ListsContract, DeliveryContract, ThreadsContract):
+    """All of it."""

@@ -1,0 +1,115 @@
+"""Lanes, pauses, and when to look again."""
+
+from __future__ import annotations
+
+from otd.model import (
+    Settled,
+)
+from tests.contracts.store_case import LEASE, StoreCase, a_room
+from tests.values import HOUR, MINUTE, SECOND, T0, a_booking, an_endpoint
+
+
+class LanesContract(StoreCase):
+    """Lanes, pauses, and when to look again."""
+
+    # lanes ------------------------------------------------------------------------------------------------------------
+
+    def test_nothing_is_claimed_from_a_paused_lane(self) -> None:
+        self.adopt(endpoints=(an_endpoint(),))
+        self.store.pause("office", T0 + MINUTE, "maintenance")
+        assert self.names() == ["codec1"]
+        lane = next(lane for lane in self.store.lanes() if lane.name == "office")
+        assert (lane.paused_until, lane.why, lane.leased) == (T0 + MINUTE, "maintenance", 0)
+        assert self.store.next_due() == T0 + MINUTE
+        self.pass_time(MINUTE)
+        assert self.names() == ["room1"]
+        lane = next(lane for lane in self.store.lanes() if lane.name == "office")
+        assert (lane.paused_until, lane.why, lane.leased) == (None, "", 1)
+
+    def test_a_pause_only_ever_becomes_longer(self) -> None:
+        self.adopt()
+        self.store.pause("office", T0 + HOUR, "long")
+        self.store.pause("office", T0 + MINUTE, "short")
+        (lane,) = (lane for lane in self.store.lanes() if lane.name == "office")
+        assert (lane.paused_until, lane.why) == (T0 + HOUR, "long")
+
+    def test_a_retry_after_pauses_the_whole_lane(self) -> None:
+        self.adopt(rooms=2, caps={"office": 1})
+        self.run(after=10 * MINUTE, error="429", pause_lane=MINUTE)
+        assert self.claim() == ()
+        (lane,) = (lane for lane in self.store.lanes() if lane.name == "office")
+        assert (lane.paused_until, lane.why) == (T0 + MINUTE, "429")
+        self.pass_time(MINUTE)
+        assert self.names() == ["room2"]
+
+    def test_a_claim_that_was_taken_over_pauses_nothing(self) -> None:
+        self.adopt()
+        lost = self.claim_one()
+        self.pass_time(LEASE)
+        self.claim_one()
+        self.store.finish(lost, Settled(after=MINUTE, error="429", pause_lane=HOUR))
+        assert all(lane.paused_until is None for lane in self.store.lanes())
+
+    def test_what_was_claimed_before_its_lane_was_paused_does_not_begin(self) -> None:
+        self.adopt()
+        work = self.claim_one()
+        self.store.pause("office", T0 + MINUTE, "Retry-After")
+        assert not self.store.begin(work)
+        assert not self.row().leased
+        self.pass_time(MINUTE)
+        assert self.names() == ["room1"]
+
+    def test_when_a_lane_resumes_what_is_overdue_begins_spread_over_a_minute(self) -> None:
+        self.adopt(rooms=10, caps={"office": 4})
+        self.store.pause("office", T0 + HOUR, "outage")
+        self.pass_time(HOUR)
+        begun = self.claim()
+        assert len(begun) == 4
+        later = sorted(row.due for row in self.store.work() if not row.leased)
+        assert later == [self.clock.time + n * 10 * SECOND for n in range(1, 7)]
+
+    def test_when_a_lane_resumes_who_meets_soon_goes_first(self) -> None:
+        rooms = tuple(a_room(n) for n in range(1, 9))
+        endpoints = tuple(an_endpoint(name=f"codec{n}", rooms=(f"room{n}",)) for n in range(1, 9))
+        self.adopt(rooms=rooms, endpoints=endpoints, caps={"office": 2, "hq": 2})
+        for number, start in ((7, 2 * HOUR), (5, HOUR + 5 * MINUTE), (3, 30 * MINUTE)):
+            booking = a_booking(room=f"room{number}", start=T0 + start, end=T0 + 9 * HOUR)
+            self.store.put_part(f"codec{number}", f"room{number}", (booking,))
+        self.store.pause("office", T0 + HOUR, "outage")
+        self.store.pause("hq", T0 + HOUR, "outage")
+        self.pass_time(HOUR)
+        # room3's meeting began half an hour ago
+        assert {work.name for work in self.claim()} == {"room5", "room7", "codec5", "codec7"}
+
+    def test_a_lane_that_resumes_with_little_to_do_does_it_at_once(self) -> None:
+        self.adopt(rooms=4, caps={"office": 4})
+        self.store.pause("office", T0 + HOUR, "outage")
+        self.pass_time(HOUR)
+        assert len(self.claim()) == 4
+
+    # when to look again -----------------------------------------------------------------------------------------------
+
+    def test_without_work_nothing_is_due(self) -> None:
+        assert self.store.next_due() is None
+
+    def test_the_next_row_is_due_when_it_can_be_claimed(self) -> None:
+        self.adopt(rooms=2, caps={"office": 1})
+        assert self.store.next_due() == T0
+        self.claim_one()
+        assert self.store.next_due() == T0 + LEASE  # the lane is full until then
+
+    def test_leases_of_the_dead_are_given_back(self) -> None:
+        self.adopt(rooms=3)
+        mine = self.claim(limit=1, owner="run:a/1")
+        theirs = self.claim(limit=1, owner="run:b/1")
+        assert self.store.release("run:a") == 1
+        assert self.store.release("run:a") == 0
+        assert not self.store.begin(mine[0])
+        assert self.store.begin(theirs[0])
+        assert "room1" in self.names()
+
+    def test_an_owners_name_is_no_pattern(self) -> None:
+        self.adopt()
+        self.claim(owner="run_a")
+        assert self.store.release("run%") == 0
+        assert self.store.release("run-") == 0
