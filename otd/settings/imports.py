@@ -82,7 +82,8 @@ def read_table(file: str, content: bytes, defaults: Mapping[str, str]) -> Import
             cells = {
                 column: csv_text(cell.strip()).strip() for column, cell in zip(columns, row, strict=False) if column
             }
-            _row(found, line, cells, defaults)
+            _row(found, line, cells)
+    _fill(found, defaults)
     return found
 
 
@@ -98,7 +99,7 @@ def _text(content: bytes) -> str:
 def _rows(found: Imported, text: str) -> Iterator[tuple[int, list[str]]]:
     """Each row with the number of its first line; empty ones are left out."""
     lines = text.split("\n")
-    first = next((number for number, line in enumerate(lines) if line.strip()), 0)
+    first = next((number for number, line in enumerate(lines) if line.strip() and not line.startswith("#")), 0)
     separator = max(",;\t|", key=re.sub(r'"[^"]*"', "", lines[first]).count)
     if hint := re.fullmatch(r"sep=(.)\s*", lines[first]):  # as spreadsheets write it
         separator, first = hint[1], first + 1
@@ -132,20 +133,27 @@ def _columns(found: Imported, line: int, head: Sequence[str]) -> list[str]:
     return [name if name in COLUMNS else "" for name in names]
 
 
-def _row(found: Imported, line: int, cells: dict[str, str], defaults: Mapping[str, str]) -> None:
+def _row(found: Imported, line: int, cells: dict[str, str]) -> None:
     room, endpoint = cells.get("room", ""), cells.get("endpoint", "")
     if not endpoint and room and cells.get("address"):
         endpoint = f"{room}-codec"
     if not room and not endpoint:
         found.mistake(line, "room", "neither a room nor an endpoint is named", "fill in room, endpoint or both")
     if room:
-        _add(found, line, "rooms", room, {key: cells.get(key) or defaults.get(key, "") for key in ROOM})
+        _add(found, line, "rooms", room, {key: cells.get(key, "") for key in ROOM})
     if endpoint:
-        table: dict[str, Any] = {
-            key.removeprefix("endpoint_"): cells.get(key) or defaults.get(key, "") for key in ENDPOINT
-        }
+        table: dict[str, Any] = {key.removeprefix("endpoint_"): cells.get(key, "") for key in ENDPOINT}
         table["rooms"] = [room] if room else cells.get("rooms", "").split()
         _add(found, line, "endpoints", endpoint, table)
+
+
+def _fill(found: Imported, defaults: Mapping[str, str]) -> None:
+    """Put the defaults where no row says anything."""
+    for section, keys in (("rooms", ROOM), ("endpoints", ENDPOINT)):
+        for table in found.tables[section].values():
+            for key in keys:
+                if value := defaults.get(key):
+                    table.setdefault(key, value)
 
 
 def _add(found: Imported, line: int, section: str, name: str, table: dict[str, Any]) -> None:
