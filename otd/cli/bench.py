@@ -26,7 +26,7 @@ class Benches(click.Group):
 
         if cmd_name not in benches.NAMES:
             return None
-        return _command(benches.bench(cmd_name))
+        return made(benches.bench(cmd_name))
 
 
 @click.group(cls=Benches, invoke_without_command=True, epilog=examples("otd bench", "otd bench start --json"))
@@ -43,7 +43,9 @@ def bench(context: click.Context) -> None:
         print_table(("bench", "what it measures"), [(name, named(name).sentence) for name in NAMES])
 
 
-def _command(found: Bench) -> click.Command:
+def made(found: Bench) -> click.Command:
+    """The command of a benchmark."""
+
     @with_json
     def run(as_json: bool, **given: str | None) -> int:
         with progress(f"bench {found.name}"):

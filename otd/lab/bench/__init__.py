@@ -26,6 +26,8 @@ from importlib import import_module
 from math import isfinite
 from typing import Any
 
+from otd.errors import BadSetting
+
 NAMES: tuple[str, ...] = ("start",)
 
 
@@ -88,6 +90,14 @@ def bench(name: str) -> Bench:
     """The benchmark of this name, one of NAMES."""
     module = import_module(f"{__name__}.{name}")
     return Bench(name=name, sentence=module.SENTENCE, options=getattr(module, "OPTIONS", {}), run=module.run)
+
+
+def whole(options: Mapping[str, str], name: str, default: int) -> int:
+    """The option as a whole number above 0. Raises BadSetting."""
+    text = options.get(name, str(default))
+    if not text.isdecimal() or not int(text):
+        raise BadSetting(f"--{name} {text}", "this is not a whole number above 0", f"for example --{name} {default}")
+    return int(text)
 
 
 def ratio(figures: Mapping[str, float], figure: str, floor: str, *, limit: float) -> Ratio:

@@ -8,7 +8,7 @@ import sysconfig
 from collections.abc import Mapping
 from pathlib import Path
 
-from otd.lab.bench import Result, in_turns, ratio
+from otd.lab.bench import Result, in_turns, ratio, whole
 
 SENTENCE = "`otd --help` from start to end, against `python -c pass`."
 OPTIONS = {"rounds": "How often each is started (default 15)."}
@@ -20,7 +20,7 @@ def run(options: Mapping[str, str]) -> Result:
     otd = [sys.executable, str(script)] if script.is_file() else [sys.executable, "-m", "otd"]
     seconds = in_turns(
         {"otd_help_s": lambda: _call([*otd, "--help"]), "python_pass_s": lambda: _call([sys.executable, "-c", "pass"])},
-        rounds=int(options.get("rounds", "15")),
+        rounds=whole(options, "rounds", 15),
     )
     figures = {name: round(value, 5) for name, value in seconds.items()}
     return Result(figures=figures, ratios={"otd_help": ratio(figures, "otd_help_s", "python_pass_s", limit=8)})
