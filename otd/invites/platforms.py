@@ -62,7 +62,7 @@ PLATFORMS: tuple[Platform, ...] = (
         domains=(skype.ONLINE, "plcm.vc"),
         properties=(
             *("onlinemeetingconflink", "onlinemeetingexternallink", "onlinemeetinginternallink"),
-            "ucopenedconferenceid",
+            *("ucopenedconferenceid", "onlinemeeting.provider"),
         ),
         marks=("[!OC([",),
         paths=("sl=1", "//meet.", "//join.", "//lync."),

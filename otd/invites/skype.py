@@ -98,7 +98,10 @@ def _is_site_host(host: str, invitation: Invitation) -> bool:
 def from_properties(invitation: Invitation) -> tuple[Join, tuple[Evidence, ...]] | None:
     """What the hidden properties say together; None when they do not speak of Skype."""
     join, evidence = Join(), []
-    for name in ("onlinemeetingconflink", "onlinemeetingexternallink", "onlinemeetinginternallink"):
+    names: tuple[str, ...] = ("onlinemeetingconflink", "onlinemeetingexternallink", "onlinemeetinginternallink")
+    if invitation.prop("onlinemeeting.provider").lower().startswith("skype"):
+        names += ("onlinemeeting.joinurl", "onlinemeetingurl")
+    for name in names:
         original, value = invitation.properties.get(name, ("", ""))
         found = (_from_conflink(value) if "conflink" in name else _from_link(value, invitation)) if value else None
         if found is not None and join.same(found):
