@@ -140,3 +140,8 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
     err = process.stderr.read()
     process.stderr.close()
     assert (process.wait(timeout=20), err) == (1, b"")
+
+
+def test_every_command_appears_in_the_readme() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    assert [name for name in COMMANDS if f"`otd {name}`" not in readme] == []
