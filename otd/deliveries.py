@@ -82,8 +82,9 @@ def step(state: EndpointState, relays: Sequence[RelayState], now: datetime, timi
     desired, sent, receipt = state.desired, state.sent, state.receipt
     if desired is None:
         return Wait(after=timing.verify, error="its rooms have not been read yet", code="not_read")
-    alive = tuple(r.name for r in relays if is_alive(r, now))
-    if not alive:
+    living = tuple(relay for relay in relays if is_alive(relay, now))
+    alive = tuple(relay.name for relay in living)
+    if not living:
         return Wait(
             after=timing.backoff,
             error="no relay of its pool is alive",
@@ -91,7 +92,8 @@ def step(state: EndpointState, relays: Sequence[RelayState], now: datetime, timi
             mend=f"start a relay of pool {state.endpoint.pool}",
         )
     if sent is not None and (receipt is None or receipt.sequence < sent.sequence):
-        return _unanswered(state, desired, sent, alive, now, timing)
+        takers = tuple(relay.name for relay in living if relay.started_at is None or relay.started_at <= sent.at)
+        return _unanswered(state, desired, sent, alive, takers, now, timing)
     if receipt is None:
         return Send(verb="put")
     if receipt.outcome in PERMANENT:
@@ -125,13 +127,20 @@ def is_alive(relay: RelayState, now: datetime) -> bool:
 
 
 def _unanswered(
-    state: EndpointState, desired: Desired, sent: Sent, alive: tuple[str, ...], now: datetime, timing: Timing
+    state: EndpointState,
+    desired: Desired,
+    sent: Sent,
+    alive: tuple[str, ...],
+    takers: tuple[str, ...],
+    now: datetime,
+    timing: Timing,
 ) -> Step:
-    """Wait for the answer, unless there is a newer list, or whoever took it is gone or silent for too long."""
+    """Wait for the answer, unless there is a newer list, or whoever took it is gone or silent for too long. `takers`
+    are the living relays that were there when it was sent."""
     if sent.revision < desired.revision:
         return Send(verb="put", relay=_reaching(state, alive, desired.revision))
     overdue = sent.at + timing.answer
-    taker_is_gone = bool(sent.relay) and sent.relay not in alive
+    taker_is_gone = sent.relay not in takers if sent.relay else not takers
     if now < overdue and not taker_is_gone:
         return Wait(after=overdue - now)
     others = tuple(name for name in alive if name != sent.relay) or alive

@@ -102,7 +102,7 @@ def rulebook(settings: Settings) -> Rulebook:
     """What decides how a meeting becomes a booking."""
     policy, run = settings.policy, settings.run
     return Rulebook(
-        plan=dialplan.plan(settings.rules, policy.own_domains, policy.allowed_domains),
+        plan=dialplan.for_site(settings.rules, settings.site),
         site=settings.site,
         policy=policy,
         timing=Timing(verify=run.verify, reassert=run.reassert),

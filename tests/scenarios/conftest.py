@@ -42,12 +42,13 @@ class Run:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "otd", "run", "--config", str(self._config)],
-            stdout=subprocess.DEVNULL,
-            stderr=(self._config.parent / "run.log").open("ab"),
-            env={**os.environ, "OTD_LOG": "json"},
-        )
+        with (self._config.parent / "run.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "otd", "run", "--config", str(self._config)],
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                env={**os.environ, "OTD_LOG": "json"},
+            )
 
     def kill(self) -> None:
         """From one moment to the next, as when the machine lost power."""

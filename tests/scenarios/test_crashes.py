@@ -19,7 +19,7 @@ def test_a_kill_at_twenty_random_moments_loses_nothing(scene: Scene, run: Run, c
     for number in range(KILLS):
         for room in (place.name for place in PLACES if place.calendar != "files"):
             _change_something(scene, room, chance)
-        threading.Event().wait(chance.uniform(0, 2.5))
+        threading.Event().wait(chance.uniform(0, 2))
         run.kill()
         run.start()
         until(lambda: everything_shown(scene), SOON, f"the lists after kill {number + 1}")

@@ -47,6 +47,15 @@ def test_a_delivery_to_a_relay_that_is_gone_is_sent_through_another_at_once() ->
     assert next_step(a_state(sent=a_sent(relay="relay1")), a_relay("relay2")) == Send(verb="put", relay="relay2")
 
 
+def test_a_delivery_that_no_living_relay_can_have_taken_is_sent_again_at_once() -> None:
+    """As after the whole process was killed and started again."""
+    started = tuple(a_relay(name, started_at=T0 + SECOND, last_seen=T0 + SECOND) for name in ("relay1", "relay2"))
+    found = step(a_state(sent=a_sent()), started, T0 + 2 * SECOND, TIMING)
+    assert isinstance(found, Send)
+    one_was_there = (a_relay("relay1", started_at=T0 - SECOND), started[1])
+    assert isinstance(step(a_state(sent=a_sent()), one_was_there, T0 + 2 * SECOND, TIMING), Wait)
+
+
 def test_a_newer_list_does_not_wait_for_the_answer_to_the_older_one() -> None:
     state = a_state(desired=a_desired(revision=11), sent=a_sent(revision=10))
     assert next_step(state, after=SECOND) == Send(verb="put")
