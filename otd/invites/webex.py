@@ -27,7 +27,7 @@ _NUMBER = r"[0-9]{9,11}"
 # The number on a line of its own, behind its label or below it, as it is printed: 3-3-3, 3-3-4 or 4-3-4.
 _NUMBER_LINE = re.compile(r"^(?:[^\n0-9]{0,60}[:：] ?)?([0-9]{3,4}[ ]?[0-9]{3}[ ]?[0-9]{3,4}) *(?=$|\n)", re.M)
 # Password: abCD12 (12345678 from phones and video systems), in any language: digits first inside the brackets.
-_NUMERIC_PASSWORD = re.compile(r"[:：] ?[^\s()]{4,40} ?[((]([0-9]{4,20})[ ][^)\n)]{3,80}[))]")
+_NUMERIC_PASSWORD = re.compile(r"[:：] ?[^\s()（）]{4,40} ?[(（]([0-9]{4,20}) [^)\n）]{3,80}[)）]")
 _IP = re.compile(r"(?<![0-9.])(?:173\.243\.2\.68|207\.182\.190\.20|62\.109\.219\.4)(?![0-9.])")
 
 
@@ -97,11 +97,10 @@ def read(invitation: Invitation) -> list[Found]:
         key = piece.join.number or piece.join.user.lower()
         found.setdefault(key, []).append(piece)
     bare = found.pop("", [])
-    if bare and len(found) == 1:
-        named = next(iter(found.values()))
-        if named[0].passage.depth == bare[0].passage.depth:  # its number stands beside the link, not in an older mail
-            named += bare
-            bare = []
+    numbered = [mine for mine in found.values() if mine[0].join.number]
+    if bare and len(numbered) == 1 and numbered[0][0].passage.depth == bare[0].passage.depth:
+        numbered[0].extend(bare)  # the number stands beside the link, not in an older mail
+        bare = []
     return [_found(mine) for mine in (*found.values(), bare) if mine]
 
 
