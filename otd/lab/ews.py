@@ -115,7 +115,7 @@ class Ews:
             return Account(name=NOBODY, password="", full_access=None)
         scheme, _, credentials = authorization.partition(" ")
         try:
-            name, _, password = base64.b64decode(credentials, validate=True).decode().partition(":")
+            name, _, password = _text(base64.b64decode(credentials, validate=True)).partition(":")
         except ValueError:
             return None
         account = self._accounts.get(name.casefold())
@@ -178,6 +178,14 @@ class Ews:
         if not account.may(account.impersonates, mailbox):
             raise SoapFault("ErrorImpersonateUserDenied")
         return mailbox
+
+
+def _text(credentials: bytes) -> str:
+    """In UTF-8 as newer clients send them, or in Latin-1 as older ones do: IIS understands both."""
+    try:
+        return credentials.decode()
+    except UnicodeDecodeError:
+        return credentials.decode("latin-1")
 
 
 def _faulty(error: EwsError) -> Answer:
