@@ -155,7 +155,7 @@ class Meeting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Complete:
-    """The calendar gave the whole window, and there are meetings in it. `problems` are what it could not use besides."""
+    """The calendar gave the whole window, and there are meetings in it. `problems` are what it could not use."""
 
     room: str
     window: Window

@@ -20,6 +20,7 @@ from importlib import resources
 from pathlib import Path
 
 from otd.calendars.files import write_marker
+from otd.errors import BadSetting
 from otd.lab.certificates import self_signed
 from otd.lab.codec import Codec
 from otd.lab.defaults import CODEC_PASSWORD, CODEC_USER, CODECS
@@ -128,8 +129,7 @@ class Scene:
         self.ids: dict[str, str] = {}  # subject -> id of the item in its mailbox
 
     def __enter__(self) -> Scene:
-        for part in self._parts():
-            part.start()
+        self._start()
         self._write_settings()
         for place in PLACES:
             if place.calendar != "files":
@@ -141,6 +141,18 @@ class Scene:
     def __exit__(self, *_: object) -> None:
         for part in self._parts():
             part.stop()
+
+    def _start(self) -> None:
+        for part in self._parts():
+            try:
+                part.start()
+            except OSError as error:
+                self.__exit__()
+                raise BadSetting(
+                    f"port {part.port}",
+                    f"the lab cannot listen there: {error.strerror}",
+                    "is another `otd lab` running?",
+                ) from None
 
     def _parts(self) -> tuple[Server | Codec, ...]:
         return (self._graph_server, self._ews_server, *self.codecs.values())
