@@ -66,3 +66,4 @@ class EwsAccess:
     connections: int = 4  # at once, for all rooms of this calendar
     view_size: int = 1000  # meetings asked for in one look; a look that is full is repeated in halves
     chunk: int = 50  # meetings whose bodies are asked for in one request
+    answer_limit: int = 64 * 1024 * 1024  # bytes of one answer

@@ -14,15 +14,15 @@ from threading import Lock
 from typing import Any
 from urllib.parse import quote, unquote, urlencode
 from uuid import uuid4
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from otd.calendars.access import GraphAccess
 from otd.calendars.graph_errors import refusal
 from otd.calendars.graph_token import Tokens
 from otd.calendars.memo import Memo
 from otd.calendars.owners import Owners
-from otd.calendars.trust import trust
-from otd.errors import BadSetting, Garbled, OtdError, Truncated, Unreachable
+from otd.calendars.trust import must_be_https, trust
+from otd.calendars.zone import zone_of
+from otd.errors import Garbled, OtdError, Truncated, Unreachable
 from otd.formats.graph_event import is_draft, meeting
 from otd.formats.hidden import HIDDEN, PUBLIC_STRINGS
 from otd.model import Complete, Empty, Failed, Meeting, Reading, Room, Window
@@ -94,6 +94,8 @@ class GraphCalendar:
         """Made at the first read, so that a CA file that is no good fails the reads and not the start."""
         with self._lock:
             if self._opened is None:
+                for address in self._access.addresses():
+                    must_be_https(address, self.name)
                 http = Http(trust=trust(self._access.ca_file, self.name), limit=PAGE_LIMIT)
                 tokens = Tokens(
                     self._access, secrets=self._secrets, http=http, clock=self._clock, where=f"{self.name}: Entra ID"
@@ -106,7 +108,7 @@ class GraphCalendar:
 
     def _meetings(self, room: Room, window: Window, deadline: Deadline) -> tuple[Meeting, ...]:
         """All that Graph gives for the window, or for a little more. Raises OtdError and TimeoutError."""
-        where, zone = self._where(room), _zone(room)
+        where, zone = self._where(room), zone_of(room)
         url = self._view(room.mailbox, window)
         body = self._get(url, where, deadline)
         key, digest = (room.mailbox, room.timezone), sha256(body).digest()
@@ -231,15 +233,6 @@ def _as_meetings(events: dict[str, Any], zone: tzinfo, where: str) -> tuple[Meet
         return tuple(m for m in (meeting(e, zone) for e in events.values() if not is_draft(e)) if m.kind != "series")
     except ValueError as error:
         raise Garbled(where, str(error)) from error
-
-
-def _zone(room: Room) -> tzinfo:
-    try:
-        return ZoneInfo(room.timezone)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise BadSetting(
-            f"room {room.name}", f"there is no time zone {room.timezone}", "use an IANA name such as Europe/Berlin"
-        ) from error
 
 
 def _stamp(time: datetime) -> str:

@@ -39,9 +39,10 @@ from otd.lab.entra import Tenant
 from otd.lab.faults import Fault
 from otd.lab.graph import Graph
 from otd.lab.mailboxes import Mailboxes
-from otd.lab.server import Receive, Scope, Send, Server
+from otd.lab.server import Server
 from otd.model import Complete, Empty, Failed, Meeting, Reading, Room, Window
 from tests.adapters.mailboxes import SecretsOf, as_meeting, lay
+from tests.adapters.recorder import Asked, Instead, Recorder
 from tests.contracts.calendar import DAY, HOUR, T0, WINDOW, CalendarContract, FixedClock, Planned, a_room, planned
 
 APP = "5f1b2c3d-0000-4000-8000-0123456789ab"
@@ -130,28 +131,15 @@ class TestGraphCalendar(CalendarContract):
 # --- what is asked ------------------------------------------------------------------------------------------------
 
 
-class Recorder:
-    """Stands before the lab's Graph and keeps every request; may answer in its place."""
+def views(recorder: Recorder) -> list[Asked]:
+    return [asked for asked in recorder.asked if "calendarView" in asked.url]
 
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
-        self.asked: list[tuple[str, dict[str, str]]] = []
-        self.instead: Callable[[str], tuple[int, dict[str, str], bytes] | None] = lambda _: None
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        url = f"{scope['path']}?{scope['query_string'].decode()}"
-        self.asked.append((url, {k.decode(): v.decode() for k, v in scope["headers"]}))
-        answer = self.instead(url)
-        if answer is None:
-            await self.graph(scope, receive, send)
-            return
-        status, headers, body = answer
-        raw = [(k.encode(), v.encode()) for k, v in headers.items()]
-        await send({"type": "http.response.start", "status": status, "headers": raw})
-        await send({"type": "http.response.body", "body": body})
-
-    def views(self) -> list[tuple[str, dict[str, str]]]:
-        return [(url, headers) for url, headers in self.asked if "calendarView" in url]
+def answering(body: Any, status: int = 200, **headers: str) -> Callable[[Asked], Instead | None]:
+    """This in place of every calendarView."""
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    instead = Instead(raw, status, tuple((name.replace("_", "-"), value) for name, value in headers.items()))
+    return lambda asked: instead if "calendarView" in asked.url else None
 
 
 @pytest.fixture
@@ -173,16 +161,16 @@ def test_one_request_asks_for_the_window_in_utc_with_html_bodies_immutable_ids_a
     calendar = lab.calendar()
     meetings(calendar, Window(start=T0, end=T0 + HOUR + timedelta(microseconds=1)))
     calendar.close()
-    ((url, headers),) = before.views()
-    path, _, query = unquote(url).partition("?")
+    (asked,) = views(before)
+    path, _, query = unquote(asked.url).partition("?")
     assert path == "/v1.0/users/room1@example.com/calendarView"
     assert "startDateTime=2026-11-24T09:00:00Z&endDateTime=2026-11-24T10:00:01Z&$top=100" in query
     assert "$orderby=start/dateTime" in query
     assert "uid" not in SELECT.split(",")
     assert all(f"Name {name}'" in query for name in HIDDEN)
-    assert headers["prefer"] == 'outlook.timezone="UTC", outlook.body-content-type="html", IdType="ImmutableId"'
-    assert headers["authorization"].startswith("Bearer ")
-    assert headers["client-request-id"]
+    assert asked.headers["prefer"] == 'outlook.timezone="UTC", outlook.body-content-type="html", IdType="ImmutableId"'
+    assert asked.headers["authorization"].startswith("Bearer ")
+    assert asked.headers["client-request-id"]
 
 
 def test_nothing_is_asked_before_the_first_read(recorder: tuple[Recorder, Lab]) -> None:
@@ -252,16 +240,16 @@ def test_pages_that_never_end_are_given_up(recorder: tuple[Recorder, Lab]) -> No
     lab.lay()
     pages = iter(range(10_000))
 
-    def endless(url: str) -> tuple[int, dict[str, str], bytes] | None:
-        if "calendarView" not in url:
+    def endless(asked: Asked) -> Instead | None:
+        if "calendarView" not in asked.url:
             return None
         link = f"{lab.server.url}/v1.0/users/x/calendarView?$skip={next(pages)}"
-        return 200, {}, json.dumps({"value": [], "@odata.nextLink": link}).encode()
+        return Instead(json.dumps({"value": [], "@odata.nextLink": link}).encode())
 
     before.instead = endless
     calendar = lab.calendar()
     assert isinstance(error(calendar), Truncated)
-    assert len(before.views()) == PAGES
+    assert len(views(before)) == PAGES
     calendar.close()
 
 
@@ -283,9 +271,7 @@ def test_an_address_that_only_looks_like_graphs_is_not_followed(recorder: tuple[
     before, lab = recorder
     lab.lay()
     link = trick.format(root=lab.server.url)
-    before.instead = lambda url: (
-        (200, {}, json.dumps({"value": [], "@odata.nextLink": link}).encode()) if "calendarView" in url else None
-    )
+    before.instead = answering({"value": [], "@odata.nextLink": link})
     calendar = lab.calendar()
     assert isinstance(error(calendar), Garbled)
     calendar.close()
@@ -298,12 +284,10 @@ def test_an_event_that_changed_between_two_pages_makes_the_read_incomplete(recor
     event["end"] = event["start"]
     second = f"{lab.server.url}/v1.0/second/calendarView"
 
-    def changing(url: str) -> tuple[int, dict[str, str], bytes] | None:
-        if "second" in url:
-            return 200, {}, json.dumps({"value": [event | {"changeKey": "2"}]}).encode()
-        if "calendarView" in url:
-            return 200, {}, json.dumps({"value": [event], "@odata.nextLink": second}).encode()
-        return None
+    def changing(asked: Asked) -> Instead | None:
+        if "second" in asked.url:
+            return Instead(json.dumps({"value": [event | {"changeKey": "2"}]}).encode())
+        return answering({"value": [event], "@odata.nextLink": second})(asked)
 
     before.instead = changing
     calendar = lab.calendar()
@@ -315,7 +299,7 @@ def test_ids_that_differ_only_in_capitals_are_two_meetings(recorder: tuple[Recor
     before, lab = recorder
     at = {"dateTime": "2026-11-24T09:00:00.0000000", "timeZone": "UTC"}
     page = {"value": [{"id": name, "start": at, "end": at, "iCalUId": name} for name in ("AAMkA=", "AAMka=")]}
-    before.instead = lambda url: (200, {}, json.dumps(page).encode()) if "calendarView" in url else None
+    before.instead = answering(page)
     calendar = lab.calendar()
     assert {m.id for m in meetings(calendar)} == {"AAMkA=", "AAMka="}
     calendar.close()
@@ -337,7 +321,7 @@ def test_ids_that_differ_only_in_capitals_are_two_meetings(recorder: tuple[Recor
         (faults.status(400), Unsupported, "cloud"),
         (faults.html(), Garbled, "proxy"),
         (faults.login(), Garbled, "proxy"),
-        (faults.truncated(), Truncated, ""),
+        (faults.halved(), Truncated, ""),
         (faults.cut(), Garbled, ""),
     ],
 )
@@ -416,7 +400,7 @@ def test_graph_says_how_long_to_wait_in_other_ways(
     recorder: tuple[Recorder, Lab], stated: str, meant: timedelta
 ) -> None:
     before, lab = recorder
-    before.instead = lambda url: (429, {"Retry-After": stated}, b"") if "calendarView" in url else None
+    before.instead = answering(b"", 429, Retry_After=stated)
     calendar = lab.calendar()
     failed = error(calendar)
     assert isinstance(failed, Busy)
@@ -445,7 +429,7 @@ def test_an_answer_that_is_no_list_of_events_is_a_failed_read(
     recorder: tuple[Recorder, Lab], body: bytes, kind: type[OtdError]
 ) -> None:
     before, lab = recorder
-    before.instead = lambda url: (200, {}, body) if "calendarView" in url else None
+    before.instead = answering(body)
     calendar = lab.calendar()
     failed = error(calendar)
     assert type(failed) is kind
@@ -456,9 +440,7 @@ def test_an_answer_that_is_no_list_of_events_is_a_failed_read(
 def test_an_answer_that_names_another_mailbox_is_a_failed_read(recorder: tuple[Recorder, Lab]) -> None:
     before, lab = recorder
     context = f"{lab.server.url}/v1.0/$metadata#users('room2%40example.com')/calendarView"
-    before.instead = lambda url: (
-        (200, {}, json.dumps({"@odata.context": context, "value": []}).encode()) if "calendarView" in url else None
-    )
+    before.instead = answering({"@odata.context": context, "value": []})
     calendar = lab.calendar()
     failed = error(calendar)
     assert isinstance(failed, Garbled)
@@ -593,7 +575,7 @@ def test_a_certificate_that_no_ca_vouches_for_is_not_trusted(lab: Lab) -> None:
         (faults.status(429), Busy),
         (faults.html(), Garbled),
         (faults.login(), Garbled),
-        (faults.truncated(), Garbled),
+        (faults.halved(), Garbled),
     ],
 )
 def test_entra_id_in_trouble_is_a_failed_read_that_heals(

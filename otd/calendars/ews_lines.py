@@ -1,0 +1,181 @@
+"""Lines to an Exchange Server: each is one signed-in connection, used by one thread at a time.
+
+A line is an exchangelib Protocol of its own with a pool of one session, made without that class's process-wide cache.
+So nothing grows with the number of rooms, no call waits for a session that will never come back, and an error costs a
+line and nothing else: the next call makes a new one.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from queue import Empty, LifoQueue
+from typing import Any
+
+from exchangelib.configuration import Configuration
+from exchangelib.credentials import Credentials
+from exchangelib.protocol import FailFast, Protocol
+from exchangelib.transport import BASIC, NTLM
+from exchangelib.version import Build, Version
+from lxml import etree
+from requests.auth import HTTPBasicAuth
+from requests.cookies import RequestsCookieJar
+
+from otd.calendars.access import EwsAccess
+from otd.calendars.ews_errors import refusal, translated
+from otd.calendars.ews_soap import account
+from otd.calendars.ews_transport import Adapter, holding, tls_context
+from otd.calendars.lockout import Lockout
+from otd.calendars.trust import must_be_https, trust
+from otd.errors import BadSetting, Denied, Garbled, Unreachable
+from otd.outbound import Deadline
+from otd.ports import Clock, Secrets
+
+AUTH = {"ntlm": NTLM, "basic": BASIC}
+_log = logging.getLogger("exchangelib")
+
+
+class _Policy(FailFast):  # type: ignore[misc]
+    """Turns an HTTP status into our error at once, and never sleeps."""
+
+    def __init__(self, adapter: Adapter, clock: Clock) -> None:
+        self._adapter, self._clock = adapter, clock
+
+    def raise_response_errors(self, response: Any) -> None:
+        body: bytes = response.content
+        kind = response.headers.get("Content-Type", "")
+        if response.status_code == 200 and not kind.lower().startswith("text/html"):
+            return
+        if response.status_code == 200:
+            raise Garbled(
+                self._adapter.where,
+                "a web page came in place of an answer",
+                "look for a proxy or a sign-in page before the server",
+            )
+        if response.status_code == 500 and body.lstrip()[:1] == b"<" and b"Envelope" in body[:1000]:
+            return  # a SOAP fault
+        raise refusal(response.status_code, response.headers, body, where=self._adapter.where, now=self._clock.now())
+
+
+class _Protocol(Protocol):  # type: ignore[misc]
+    """exchangelib's, with our adapter under its one session."""
+
+    USERAGENT = "OTD"
+
+    def __init__(self, config: Configuration, adapter: Adapter) -> None:
+        super().__init__(config=config)
+        self._adapter = adapter
+
+    def create_session(self) -> Any:
+        session = super().create_session()
+        session.trust_env = False  # neither proxies nor passwords nor CAs from the environment
+        session.cookies = _NoCookies()
+        session.mount(self.service_endpoint, self._adapter)
+        if self.auth_type == BASIC:  # RFC 7617: names and passwords beyond Latin-1
+            session.auth = HTTPBasicAuth(self.credentials.username.encode(), self.credentials.password.encode())
+        return session
+
+
+class _NoCookies(RequestsCookieJar):
+    """A front-end's cookie steers to one mailbox's server; the next call is for another mailbox."""
+
+    def set_cookie(self, *_: Any, **__: Any) -> None:
+        """Forget it."""
+
+
+class Line:
+    """One connection with what it takes to sign in again."""
+
+    def __init__(self, lines: Lines) -> None:
+        self._lines = lines
+        self._protocol: Any = None
+        self._password = ""
+
+    def ask(
+        self, service: type[Any], payload: etree._Element, *, mailbox: str, where: str, deadline: Deadline
+    ) -> list[Any]:
+        """What `service` gives for the payload, in this mailbox. Raises OtdError only; then the line is made anew."""
+        protocol = self._open(where)
+        protocol._adapter.where = where
+        try:
+            with holding(deadline):
+                left = max(int(deadline.remaining()), 1)
+                made = service(account=account(protocol, mailbox, self._lines.access.right), timeout=left)
+                found: list[Any] = made.call(payload)
+        except Exception as error:  # exchangelib, requests, urllib3, spnego and lxml raise what they like
+            self.close()
+            failed = translated(error, where=where)
+            if isinstance(failed, Denied) and protocol._adapter.status == 401:
+                self._lines.lockout.refused(self._password)
+            raise failed from None
+        self._lines.lockout.accepted()
+        return found
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._protocol is not None:
+            self._protocol.close()
+            self._protocol = None
+
+    def _open(self, where: str) -> Any:
+        if self._protocol is None:
+            self._password = self._lines.password()
+            self._lines.lockout.check(self._password, where)
+            self._protocol = self._lines.protocol(self._password)
+        return self._protocol
+
+
+class Lines:
+    """At most so many lines as the calendar may have connections."""
+
+    def __init__(self, access: EwsAccess, *, secrets: Secrets, clock: Clock, where: str) -> None:
+        self.access, self.lockout = access, Lockout()
+        self._secrets, self._clock, self._where = secrets, clock, where
+        self._free: LifoQueue[Line] = LifoQueue()
+        for _ in range(access.connections):
+            self._free.put(Line(self))
+        _log.setLevel(logging.CRITICAL + 1)  # it logs whole requests and answers, with bodies and passwords
+
+    @contextmanager
+    def one(self, deadline: Deadline, where: str) -> Iterator[Line]:
+        """A line for as long as the block runs. Raises Unreachable when none becomes free within the time."""
+        try:
+            line = self._free.get(timeout=deadline.remaining())
+        except Empty:
+            raise Unreachable(where, "no connection of this calendar became free within the time") from None
+        try:
+            yield line
+        finally:
+            self._free.put(line)
+
+    def password(self) -> str:
+        return self._secrets.get(self.access.password)
+
+    def protocol(self, password: str) -> Any:
+        """A connection that is not signed in yet. Raises BadSetting."""
+        must_be_https(self.access.url, self._where)
+        context = tls_context(trust(self.access.ca_file, self._where).context)
+        adapter = Adapter(context, self._where, self.access.answer_limit)
+        try:
+            major, minor = map(int, self.access.build.split("."))
+            version = Version(Build(major, minor))
+        except ValueError as error:
+            raise BadSetting(
+                self._where, f"{self.access.build} is no build of Exchange", "give 15.0, 15.1 or 15.2"
+            ) from error
+        config = Configuration(
+            service_endpoint=self.access.url,
+            credentials=Credentials(self.access.username, password),
+            auth_type=AUTH[self.access.auth],
+            version=version,
+            retry_policy=_Policy(adapter, self._clock),
+            max_connections=1,
+        )
+        return type.__call__(_Protocol, config=config, adapter=adapter)  # not through the caching metaclass
+
+    def close(self) -> None:
+        """Hang up on all lines that are free."""
+        with suppress(Empty):
+            while True:
+                self._free.get_nowait().close()
