@@ -9,7 +9,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from otd.errors import Missing, OtdError, Retryable
+from otd.errors import Missing, OtdError, Retryable, Untrusted
 from otd.model import Complete, Empty, Endpoint, Failed, Room, Window
 
 if TYPE_CHECKING:
@@ -178,15 +178,15 @@ class LookedAtPins:
 
     def __init__(self, pins: Pins) -> None:
         self._pins = pins
-        self.new = ""  # the fingerprint that would be pinned
+        self.shown = ""  # the fingerprint of the certificate that the endpoint showed
+        self.new = False  # whether it would be pinned
 
     def get(self, endpoint: str) -> str:
         return self._pins.get(endpoint)
 
     def pin(self, endpoint: str, fingerprint: str) -> str:
         held = self._pins.get(endpoint)
-        if not held:
-            self.new = fingerprint
+        self.shown, self.new = fingerprint, not held
         return held or fingerprint
 
 
@@ -218,12 +218,22 @@ def check_endpoint(
     tried = f"read its bookings at {endpoint.address}"
     try:
         count = len(driver.read(endpoint, within=within))
+    except Untrusted as error:
+        consequence = "nothing is sent to it, its screen stays as it is"
+        mend = f'if it was replaced or reset, give it trust = "{pins.shown}"; if not, somebody is in between'
+        return _failed(
+            "endpoint",
+            endpoint.name,
+            tried,
+            Untrusted(error.where, error.why, mend if pins.shown else error.mend),
+            consequence,
+        )
     except OtdError as error:
         consequence = "its screen stays as it is and follows no change"
         return _failed("endpoint", endpoint.name, tried, error, consequence, _mend_of_address(endpoint.address))
     result = f"answers, holds {_counted(count, 'booking')}"
     if pins.new:
-        result += f"; its certificate will be pinned when it is first used: {pins.new}"
+        result += f"; its certificate will be pinned when it is first used: {pins.shown}"
     return Line(kind="endpoint", name=endpoint.name, tried=tried, ok=True, result=result)
 
 

@@ -53,7 +53,9 @@ def starter(now: datetime) -> Mapping[str, str]:
     key = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
     return {
         "otd.toml": _filled("otd.toml", CODECS=codecs),
-        "secrets.toml": _filled("secrets.toml", KEY=key, CODEC=toml_string(f"{CODEC_USER}:{CODEC_PASSWORD}")[1:-1]),
+        "secrets.toml": _filled(
+            "secrets.toml", KEY=toml_string(key), CODEC=toml_string(f"{CODEC_USER}:{CODEC_PASSWORD}")
+        ),
         "invitation.ics": _filled(
             "invitation.ics",
             UID=secrets.token_hex(16) + "@example.com",

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from otd.settings.lines import Lines, lines
+from otd.settings.lines import Lines
 from otd.settings.lines import Path as KeyPath
 from otd.settings.mistakes import Mistake, did_you_mean
 from otd.settings.tables import NAMED, SECTIONS
@@ -125,7 +125,7 @@ def _document(
 
     try:
         source = _source(path) if content is None else content
-        return Document(name=name, tables=tomllib.loads(source), lines=lines(source))
+        return Document(name=name, tables=tomllib.loads(source), lines=Lines(source))
     except FileNotFoundError:
         mistake(f"there is no file {path}", missing or "look at its name and folder")
     except OSError as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import cached_property
 
 Path = tuple[str | int, ...]
 
@@ -21,22 +21,22 @@ _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _BARE_VALUE = re.compile(r"[^,\]}#\n]+")
 
 
-@dataclass(frozen=True, slots=True)
 class Lines:
-    """The lines of one file, counted from 1."""
+    """The lines of one file, a valid TOML document, counted from 1. It is scanned when the first line is asked for."""
 
-    known: Mapping[Path, int]
+    def __init__(self, source: str) -> None:
+        self._source = source
+
+    @cached_property
+    def known(self) -> Mapping[Path, int]:
+        """The line of every path in the file."""
+        return _Scan(self._source).document()
 
     def of(self, path: Path) -> int:
         """The line of this path, or of the nearest thing around it that stands in the file; 1 when nothing does."""
         while path and path not in self.known:
             path = path[:-1]
         return self.known.get(path, 1)
-
-
-def lines(source: str) -> Lines:
-    """The lines of a valid TOML document."""
-    return Lines(_Scan(source).document())
 
 
 class _Scan:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -69,7 +69,7 @@ def _settings(path: Path, tables: Tables, mistakes: tuple[Mistake, ...]) -> Sett
     folder = path.parent
     cas = {name: folder / file for name, file in tables.cas.items()}
     plan, run, secrets = tables.dialplan, tables.run, tables.secrets
-    site = asdict(tables.site)
+    site = _keys(tables.site)
     site |= {key: tuple(sorted(site[key].items())) for key in ("partner_domains", "cms_hosts")}
     domains: dict[str, Any] = {"own_domains": plan.own_domains, "allowed_domains": plan.allowed_domains}
     return Settings(
@@ -82,22 +82,22 @@ def _settings(path: Path, tables: Tables, mistakes: tuple[Mistake, ...]) -> Sett
                 for name, table in tables.calendars.items()
             }
         ),
-        pools=MappingProxyType({name: Pool(name=name, **asdict(table)) for name, table in tables.pools.items()}),
+        pools=MappingProxyType({name: Pool(name=name, **_keys(table)) for name, table in tables.pools.items()}),
         relays=MappingProxyType(
-            {name: RelaySettings(name=name, **asdict(table)) for name, table in tables.relays.items()}
+            {name: RelaySettings(name=name, **_keys(table)) for name, table in tables.relays.items()}
         ),
         rooms=MappingProxyType(
             {
-                name: Room(name=name, **(asdict(table) | {"mailbox": table.mailbox or name}))
+                name: Room(name=name, **(_keys(table) | {"mailbox": table.mailbox or name}))
                 for name, table in tables.rooms.items()
             }
         ),
         endpoints=MappingProxyType(
-            {name: Endpoint(name=name, **asdict(table)) for name, table in tables.endpoints.items()}
+            {name: Endpoint(name=name, **_keys(table)) for name, table in tables.endpoints.items()}
         ),
         rules=tables.rules,
         site=Site(**site, **domains),
-        policy=Policy(**asdict(tables.policy), **domains),
+        policy=Policy(**_keys(tables.policy), **domains),
         run=RunSettings(
             database=folder / run.database,
             state=folder / run.state,
@@ -112,6 +112,11 @@ def _settings(path: Path, tables: Tables, mistakes: tuple[Mistake, ...]) -> Sett
         cas=MappingProxyType(cas),
         warnings=mistakes,
     )
+
+
+def _keys(table: Any) -> dict[str, Any]:
+    """The table's keys and values, as they are."""
+    return {key.name: getattr(table, key.name) for key in fields(table)}
 
 
 def _access(

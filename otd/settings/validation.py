@@ -44,6 +44,8 @@ ENVIRONMENT = {
     "OTD_SECRETS_FOLDER": ("secrets", "folder"),
 }
 """What the environment overrides: the few things that differ from container to container."""
+OTHERS = ("OTD_CONFIG",)
+"""What else the environment may say; and OTD_SECRET_NAME for every secret."""
 
 UNKNOWN = "\0"
 """Stands in a table for a value that is wrong or missing and reported so; what refers to it is not looked at."""
@@ -85,7 +87,17 @@ def validated(merged: Merged, environment: Mapping[str, str]) -> Tables:
             setattr(tables, section, _overridden(merged, section, table, environment))
     _dialplan(merged, tables)
     _cas(merged, tables)
+    _misspelt(merged, environment)
     return tables
+
+
+def _misspelt(merged: Merged, environment: Mapping[str, str]) -> None:
+    known = (*ENVIRONMENT, *OTHERS)
+    for variable in sorted(environment):
+        if variable.startswith("OTD_") and not variable.startswith("OTD_SECRET_") and variable not in known:
+            where = f"environment variable {variable}"
+            mend = did_you_mean(variable, known)
+            merged.mistakes.append(Mistake(where=where, key="", why="it means nothing", mend=mend, warning=True))
 
 
 def _named(merged: Merged, section: str) -> list[tuple[str, Any]]:

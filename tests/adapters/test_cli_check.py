@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -101,11 +102,11 @@ def test_an_endpoint_that_fails_says_what_it_means_and_what_to_do(memory: Memory
 def test_a_certificate_is_looked_at_and_not_pinned(memory: Memory) -> None:
     looked = LookedAtPins(memory)
     assert looked.pin("codec1", "sha256:aa") == "sha256:aa"
-    assert (looked.new, memory.get("codec1")) == ("sha256:aa", "")
+    assert (looked.shown, looked.new, memory.get("codec1")) == ("sha256:aa", True, "")
     memory.pin("codec1", "sha256:bb")
     again = LookedAtPins(memory)
     assert again.pin("codec1", "sha256:aa") == "sha256:bb"
-    assert (again.new, again.get("codec1")) == ("", "sha256:bb")
+    assert (again.new, again.get("codec1")) == (False, "sha256:bb")
 
 
 # --- the command --------------------------------------------------------------------------------------------------
@@ -203,3 +204,23 @@ def test_endpoints_are_tried_over_the_network_and_one_failure_hides_no_other(otd
         assert "FAIL endpoint board-codec" in said.out
         assert "denied" in said.out
         assert "canary" not in said.out + said.err
+
+
+def test_a_changed_certificate_is_told_with_the_setting_that_accepts_it(otd: Otd, tmp_path: Path) -> None:
+    with Codec(profile="roomos11", users={"admin": "password"}, speed=None) as codec:
+        address = codec.url.removeprefix("https://")
+        settings = SETTINGS.replace('kind = "memory"', 'kind = "cisco"\ncredential = "good"').replace(
+            "192.0.2.1", address
+        )
+        an_installation(tmp_path, settings)
+        (tmp_path / "secrets.toml").write_text(f'database-key = "{KEY}"\ngood = "admin:password"\n')
+        (tmp_path / "state").mkdir()
+        memory = Memory(tmp_path / "state" / "hq-1.db")
+        memory.pin("board-codec", "sha256:" + "0" * 64)
+        memory.close()
+        said = otd("check")
+        assert said.code == 1
+        found = re.search(r'untrusted.* give it (trust = "sha256:[0-9a-f]{64}")', said.out)
+        assert found
+        (tmp_path / "otd.toml").write_text(settings + found[1])
+        assert otd("check").code == 0

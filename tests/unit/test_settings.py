@@ -441,6 +441,12 @@ def test_what_nobody_uses_is_a_warning_and_the_settings_hold(
     assert warning.mend
 
 
+def test_a_misspelt_environment_variable_is_a_warning(tmp_path: Path) -> None:
+    environment = {"OTD_DATABSE": "x", "OTD_SECRET_CODEC_ADMIN": "x", "OTD_CONFIG": "x", "HOME": "/"}
+    (warning,) = load(write(tmp_path, GOOD), environment).warnings
+    assert (warning.where, warning.mend) == ("environment variable OTD_DATABSE", "did you mean OTD_DATABASE?")
+
+
 # --- secrets put in the wrong place -------------------------------------------------------------------------------
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otd.quoting import toml_string
-from otd.settings.lines import Path, lines
+from otd.settings.lines import Lines, Path
 
 SOURCE = '''# a comment with [brackets] and "quotes
 title = "x"  # = [y]
@@ -53,16 +53,16 @@ label = "B"
     ],
 )
 def test_a_key_is_found_on_its_line(path: Path, line: int) -> None:
-    assert lines(SOURCE).of(path) == line
+    assert Lines(SOURCE).of(path) == line
 
 
 def test_a_key_that_is_missing_is_reported_at_its_table() -> None:
-    assert lines(SOURCE).of(("calendars", "office", "tenant")) == 3
-    assert lines(SOURCE).of(("nowhere", "at", "all")) == 1
+    assert Lines(SOURCE).of(("calendars", "office", "tenant")) == 3
+    assert Lines(SOURCE).of(("nowhere", "at", "all")) == 1
 
 
 def test_what_only_looks_like_a_key_has_no_line() -> None:
-    assert ("fake",) not in lines(SOURCE).known
+    assert ("fake",) not in Lines(SOURCE).known
 
 
 KEYS = st.one_of(st.text(alphabet="abc-_1", min_size=1), st.text(max_size=5).map(lambda s: s.replace("\ud800", "")))
@@ -104,7 +104,7 @@ def test_every_path_of_a_document_has_a_line(top: dict[str, Any], table: dict[st
     source = "".join(f"{toml_string(k)} = {written(v, newline)}\n" for k, v in top.items() if k != "table")
     source += "[table]\n" + "".join(f"{toml_string(k)} = {written(v, newline)}\n" for k, v in table.items())
     document = tomllib.loads(source)
-    found = lines(source).known
+    found = Lines(source).known
     assert set(found) == set(paths(document))
     for key in document["table"]:
         assert source.split("\n")[found["table", key] - 1].startswith(toml_string(key))
