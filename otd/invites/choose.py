@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from otd.invites.invitation import QUOTED, Found
+from otd.invites.invitation import BODY_TEXT, QUOTED, Found
 from otd.model import Alternative, JoinInfo
 
 
@@ -34,7 +34,7 @@ def choose(found: list[Found]) -> JoinInfo | None:
 
 
 def _why(one: Found, best: Found) -> str:
-    if one.trust // QUOTED > best.trust // QUOTED:
+    if best.trust // QUOTED < one.trust // QUOTED < BODY_TEXT // QUOTED:
         return "quoted"
     if one.join.platform == best.join.platform:
         return "other_meeting"

@@ -35,8 +35,12 @@ _ID = re.compile(r"[0-9]{9,13}")
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _DOMAIN = re.compile(r"(?=.{4,253}\Z)[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}")
 _IP = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}")
-_GROUP = re.compile(r"[0-9](?:[ -]{0,2}[0-9])*")
-_SEPARATORS = re.compile(r"[ -]+")
+_GROUP = re.compile(r"[0-9](?:[ .-]{0,2}[0-9])*")
+# How ids are printed; telephone numbers are grouped otherwise.
+_PRINTED = re.compile(
+    r"[0-9]{9,13}|[0-9]{3}(?: {1,2}[0-9]{3}){2,3}(?: {1,2}[0-9]{1,2})?|[0-9]{3}(?:-[0-9]{3}){2}-[0-9]"
+)
+_SEPARATORS = re.compile(r"[ .-]+")
 
 
 class Interop(NamedTuple):
@@ -200,11 +204,9 @@ def _first_group(text: str, start: int) -> str:
             text[max(start, group.start() - 2) : group.start()].rstrip(" "),
             text[group.end() : end].lstrip(" "),
         )
-        if before.endswith(("+", ",", "(", "-")) or after.startswith("#") or not _ID.fullmatch(digits):
+        if before.endswith(("+", ",", "(", "-")) or after.startswith("#") or not _PRINTED.fullmatch(group[0]):
             return ""
-        if text[group.end() : group.end() + 1].isalnum():
-            return ""
-        return digits
+        return "" if text[group.end() : group.end() + 1].isalnum() else digits
     return ""
 
 

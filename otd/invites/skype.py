@@ -30,6 +30,7 @@ _ONLINE_PATH = re.compile(r"/([\w.-]{1,100})/([\w.+-]{1,100})/([A-Za-z0-9]{4,64}
 _SIMPLE_PATH = re.compile(r"/(?:[Mm]eet/)?([\w.+-]{1,100})/([A-Z0-9]{6,32})/?")
 _TEL_URI = re.compile(r",,\s*([0-9]{4,12})\s*#?\s*$")
 _NUMBER = re.compile(r"^[^\n0-9+]{1,60}[:：] ?([0-9]{5,10})(?![0-9#-])[^\n0-9]*$", re.M)
+_TEAMS_HOSTS = ("teams.microsoft.com", "teams.live.com", "teams.microsoft.us", "teams.cloud.microsoft")
 _FIRST_LABELS = ("meet", "join", "lync", "dialin")
 
 
@@ -119,7 +120,7 @@ def _from_conflink(value: str) -> Join | None:
 
 def _from_link(value: str, invitation: Invitation) -> Join | None:
     link = unwrap(value.strip(), 0)
-    if link is None or under(link.url.host, ("teams.microsoft.com", "teams.live.com", "teams.microsoft.us")):
+    if link is None or under(link.url.host, _TEAMS_HOSTS):
         return None
     return join_of(link.url, invitation, trusted=True)
 
@@ -137,6 +138,8 @@ def claims(passage: Passage, invitation: Invitation) -> bool:
     """Whether interop coordinates in a passage without a Teams link belong to a Skype meeting."""
     if _is_block(passage) or any(link.url.host == ONLINE for link in passage.links):
         return True
+    if any(under(link.url.host, _TEAMS_HOSTS) for link in passage.links):
+        return False
     return "skypeteamsmeetingurl" not in invitation.properties and from_properties(invitation) is not None
 
 

@@ -43,9 +43,12 @@ class _Piece(NamedTuple):
     reason: str = ""
     ip: str = ""
 
+    contradicted: bool = False
+
     @property
     def trust(self) -> int:
-        return self.passage.trust(ADDRESS_BLOCK if self.sip or self.passcode else BODY_LINK)
+        whole = (self.sip or self.passcode) and not self.contradicted
+        return self.passage.trust(ADDRESS_BLOCK if whole else BODY_LINK)
 
 
 class _Start(NamedTuple):
@@ -86,7 +89,9 @@ def _pieces(passage: Passage) -> list[_Piece]:
         begin = min(one.at for one in group) if n else 0
         end = min(one.at for one in merged[n + 1]) if n + 1 < len(merged) else len(passage.text) + 1
         pieces.append(_piece(passage.part(begin, end) if len(merged) > 1 else passage, group))
-    return pieces
+    # An address of one meeting below the link of another: neither is more likely to be meant.
+    linked = any(piece.url and not piece.sip for piece in pieces)
+    return [piece._replace(contradicted=linked and bool(piece.sip) and not piece.url) for piece in pieces]
 
 
 def _starts(passage: Passage) -> list[_Start]:
