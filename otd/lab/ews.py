@@ -33,6 +33,7 @@ KNOWN: frozenset[Kind] = WIRE | {
     "status",
     "busy",
     "code",
+    "message",
     "html",
     "login",
     "halved",
@@ -168,7 +169,7 @@ class Ews:
             acting=acting,
             full_access=lambda mailbox: account.may(account.full_access, mailbox),
             swapped=swapped,
-            fault=found.kind if found else None,
+            fault=found,
         )
 
     def _impersonated(self, address: str, account: Account) -> Mailbox:

@@ -12,7 +12,7 @@ from otd.lab.ews_items import BodyType, Source, Wanted, calendar_item, wanted
 from otd.lab.ews_request import Envelope
 from otd.lab.ews_schema import tag
 from otd.lab.ews_soap import VERSIONS, EwsError, SoapFault, attribute, failure, response, success, text
-from otd.lab.faults import Kind
+from otd.lab.faults import Fault, Kind
 from otd.lab.identities import folder_id, is_ews_change_key, read_ews_id
 from otd.lab.mailboxes import Item, Mailbox, Mailboxes
 from otd.model import Window
@@ -44,7 +44,10 @@ class Asked:
     acting: Mailbox | None  # the impersonated mailbox
     full_access: Callable[[Mailbox], bool]  # whether the account itself may open it
     swapped: Mailbox | None = None  # fault: answer with this one's items
-    fault: Kind | None = None
+    fault: Fault | None = None
+
+    def has(self, kind: Kind) -> bool:
+        return self.fault is not None and self.fault.kind == kind
 
 
 def answer(asked: Asked) -> str:
@@ -64,6 +67,7 @@ def answer(asked: Asked) -> str:
 
 def _folder(asked: Asked, element: etree._Element) -> tuple[Mailbox, str]:
     """The mailbox and the folder that an id names, if whoever asks may open it."""
+    _spoil(asked)
     if element.tag == tag("t:FolderId"):
         return _own_folder(asked, str(element.get("Id")))
     name, address = str(element.get("Id")), element.findtext(f".//{tag('t:EmailAddress')}")
@@ -90,7 +94,13 @@ def _own_folder(asked: Asked, wanted_id: str) -> tuple[Mailbox, str]:
     raise EwsError("ErrorFolderNotFound" if len(wanted_id) > 100 else "ErrorInvalidIdMalformed")
 
 
+def _spoil(asked: Asked) -> None:
+    if asked.fault and asked.fault.kind == "message":
+        raise EwsError(asked.fault.text)
+
+
 def _item(asked: Asked, element: etree._Element) -> tuple[Mailbox, Item]:
+    _spoil(asked)
     if element.tag != tag("t:ItemId"):
         raise SoapFault("ErrorInvalidRequest", f"{_NOT_SIMULATED}{etree.QName(element).localname}")
     identity = read_ews_id(str(element.get("Id")))
@@ -174,13 +184,13 @@ def _page(asked: Asked, folder: etree._Element, view: etree._Element) -> str:
     source = asked.swapped or mailbox
     items = list(source.view(_window(view), touching=True))
     limit = min(int(view.get("MaxEntriesReturned") or MOST_ENTRIES), MOST_ENTRIES)
-    if asked.fault == "truncated":
+    if asked.has("truncated"):
         limit = min(limit, len(items) // 2)
     shown = items[:limit]
-    if asked.fault == "doubled":
+    if asked.has("doubled"):
         shown = [item for item in shown for _ in range(2)]
     written = "".join(calendar_item(Source(item=item, mailbox=source, found=True), shape) for item in shown)
-    last = "true" if len(items) <= limit and asked.fault != "truncated" else "false"
+    last = "true" if len(items) <= limit and not asked.has("truncated") else "false"
     return (
         f'<m:RootFolder TotalItemsInView="{len(shown)}" IncludesLastItemInRange="{last}">'
         f"<t:Items>{written}</t:Items></m:RootFolder>"

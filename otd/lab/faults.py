@@ -11,22 +11,23 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, deque
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from otd.lab.wire import Cut, Drip, Sendable, Silence
+from otd.lab.wire import Cut, Drip, Flood, Sendable, Silence
 
 Kind = Literal[
     "status",  # this HTTP status, with the body that the system gives with it
     "busy",  # EWS: ErrorServerBusy, with BackOffMilliseconds when `retry_after` is given
     "code",  # EWS: a SOAP fault with this response code
+    "message",  # EWS: this response code in every response message, with status 200
     "html",  # a web page with status 200, as proxies and maintenance pages are
     "login",  # 302 to a login page
     "slow",  # the right answer, after `seconds`
     "silent",  # no answer, ever
     "drip",  # the right answer, byte by byte, `seconds` between them
     "cut",  # the right answer's head, then its body broken off in the middle
+    "flood",  # `size` bytes of blanks, plain or (`text` "gzip") packed
     "halved",  # half of the answer's text, sent as if it were all
     "truncated",  # EWS: half of the items, and the answer says so (IncludesLastItemInRange)
     "repeat",  # Graph: every page carries a link to itself
@@ -34,7 +35,7 @@ Kind = Literal[
     "doubled",  # Graph: each page begins with the last item of the one before; EWS: every item twice
     "swapped",  # another mailbox's items: those of `text`
 ]
-WIRE: frozenset[Kind] = frozenset(("slow", "silent", "drip", "cut"))
+WIRE: frozenset[Kind] = frozenset(("slow", "silent", "drip", "cut", "flood"))
 EVERYONE = ""  # in place of a mailbox: what belongs to none, such as the token endpoint
 
 
@@ -46,6 +47,7 @@ class Fault:
     status: int = 0
     retry_after: float | None = None
     seconds: float = 0.0
+    size: int = 0
     text: str = ""
 
 
@@ -62,6 +64,11 @@ def busy(*, back_off: float | None = None) -> Fault:
 def code(name: str) -> Fault:
     """Any EWS response code as a SOAP fault: ErrorNonExistentMailbox, ErrorImpersonateUserDenied ..."""
     return Fault(kind="code", text=name)
+
+
+def message(name: str) -> Fault:
+    """An EWS response code in the messages of an answer: ErrorMailboxMoveInProgress and the like."""
+    return Fault(kind="message", text=name)
 
 
 def html() -> Fault:
@@ -86,6 +93,11 @@ def drip(pause: float = 0.05) -> Fault:
 
 def cut() -> Fault:
     return Fault(kind="cut")
+
+
+def flood(size: int, *, packed: bool = False) -> Fault:
+    """An answer of so many bytes; with `packed` they are sent as gzip, about a thousandth of that."""
+    return Fault(kind="flood", size=size, text="gzip" if packed else "")
 
 
 def halved() -> Fault:
@@ -204,11 +216,16 @@ class Requests:
             self._last.clear()
 
 
-def on_the_wire(fault: Fault | None, answer: Sendable) -> Sendable | Cut | Drip | Silence:
+def on_the_wire(fault: Fault | None, answer: Sendable) -> Sendable | Cut | Drip | Flood | Silence:
     """The answer as this fault lets it reach the client; "slow" is the caller's, who waits before it answers."""
-    damage: dict[str, Callable[[], Cut | Drip | Silence]] = {
-        "silent": Silence,
-        "cut": lambda: Cut(answer),
-        "drip": lambda: Drip(answer, pause=fault.seconds if fault else 0.0),
-    }
-    return damage[fault.kind]() if fault and fault.kind in damage else answer
+    if fault is None:
+        return answer
+    if fault.kind == "silent":
+        return Silence()
+    if fault.kind == "cut":
+        return Cut(answer)
+    if fault.kind == "drip":
+        return Drip(answer, pause=fault.seconds)
+    if fault.kind == "flood":
+        return Flood(size=fault.size, packed=fault.text == "gzip", media_type=answer.media_type or "text/plain")
+    return answer

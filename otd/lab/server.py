@@ -250,11 +250,6 @@ class Server(Listener):
         self.start()
         return self
 
-    @property
-    def busy(self) -> int:
-        """How many requests are being answered."""
-        return len(self._state.tasks)
-
     def _protocol(self) -> asyncio.Protocol:
         return _Protocol(self._config, self._state, asyncio.get_running_loop())
 

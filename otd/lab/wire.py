@@ -1,18 +1,22 @@
-"""What goes wrong on the wire: answers that never come, come byte by byte, or break off in the middle.
+"""What goes wrong on the wire: answers that never come, come byte by byte, break off in the middle, or do not end.
 
-Two ways to it. Inside a lab app: return `Silence()`, `Drip(response)` or `Cut(response)` in place of a response. In
-front of any server, TLS or not: a `Proxy`, whose `way` can be changed while it runs.
+Two ways to it. Inside a lab app: return `Silence()`, `Drip(response)`, `Cut(response)` or `Flood(...)` in place of a
+response. In front of any server, TLS or not: a `Proxy`, whose `way` can be changed while it runs.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Protocol, cast
 
 from otd.lab.server import LOOPBACK, TRANSPORT, Listener, Receive, Scope, Send
+
+_PIECE = 1 << 16
 
 
 class Sendable(Protocol):
@@ -20,6 +24,7 @@ class Sendable(Protocol):
 
     status_code: int
     body: bytes | memoryview
+    media_type: str | None
 
     @property
     def raw_headers(self) -> list[tuple[bytes, bytes]]: ...
@@ -78,6 +83,36 @@ class Cut:
         transport.write(self._data)
         transport.close()
         await _until_gone(receive)
+
+
+class Flood:
+    """Answers 200 with `size` bytes of blanks; `packed` sends them as gzip, which makes a thousandth of them."""
+
+    def __init__(self, *, size: int, packed: bool = False, media_type: str = "text/plain") -> None:
+        self._size, self._packed, self._media_type = size, packed, media_type
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        transport = cast(asyncio.Transport, scope[TRANSPORT])
+        lines = ["HTTP/1.1 200 OK", f"Content-Type: {self._media_type}", "Connection: close"]
+        if self._packed:
+            lines.append("Content-Encoding: gzip")
+        transport.write("\r\n".join((*lines, "", "")).encode("ascii"))
+        for piece in self._pieces():
+            transport.write(piece)
+            while transport.get_write_buffer_size() > _PIECE and not transport.is_closing():
+                await asyncio.sleep(0.001)
+            if transport.is_closing():
+                break
+        transport.close()
+        await _until_gone(receive)
+
+    def _pieces(self) -> Iterator[bytes]:
+        pack = zlib.compressobj(wbits=31) if self._packed else None
+        for begin in range(0, self._size, _PIECE):
+            blanks = b" " * min(_PIECE, self._size - begin)
+            yield pack.compress(blanks) if pack else blanks
+        if pack:
+            yield pack.flush()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,21 +16,27 @@ from starlette.responses import PlainTextResponse
 
 from otd.lab.certificates import self_signed
 from otd.lab.server import Receive, Scope, Send, Server
-from otd.lab.wire import Cut, Drip, Proxy, Silence, Way
+from otd.lab.wire import Cut, Drip, Flood, Proxy, Silence, Way
 
+PLAIN = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # loads no CAs, which takes long and is of no use here
 BODY = "an answer of forty characters, more or less"
+
+
+asked = threading.Event()
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
     usual = PlainTextResponse(BODY)
     answers = {"/silence": Silence(), "/drip": Drip(usual, pause=0.001), "/cut": Cut(usual)}
+    if scope["path"] == "/silence":
+        asked.set()
     if scope["path"] == "/mistake":
         raise RuntimeError("a mistake in the app")
     await answers.get(scope["path"], usual)(scope, receive, send)
 
 
 def client(server: Server, *, timeout: float = 5.0) -> httpx.Client:
-    verify = ssl.create_default_context(cadata=server.certificate) if server.certificate else True
+    verify = ssl.create_default_context(cadata=server.certificate) if server.certificate else PLAIN
     return httpx.Client(base_url=server.url, verify=verify, timeout=timeout, trust_env=False)
 
 
@@ -112,9 +118,9 @@ def test_stopping_breaks_off_what_is_being_answered() -> None:
 
     asking = threading.Thread(target=ask)
     with socket.create_connection(("127.0.0.1", server.port)):  # one that says nothing is broken off as well
+        asked.clear()
         asking.start()
-        while not server.busy:
-            pass
+        assert asked.wait(5)
         server.stop()
         asking.join()
     assert len(broken) == 1
@@ -162,6 +168,30 @@ def test_a_cut_answer_announces_more_than_it_sends() -> None:
         http.get("/cut")
 
 
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_flood_is_as_long_as_was_asked_for(packed: bool) -> None:
+    async def flooding(scope: Scope, receive: Receive, send: Send) -> None:
+        await Flood(size=3_000_000, packed=packed)(scope, receive, send)
+
+    with Server(flooding) as server, client(server) as http, http.stream("GET", "/") as answer:
+        raw = list(answer.iter_raw())
+        assert (sum(map(len, raw)) < 10_000) is packed
+    with Server(flooding) as server, client(server) as http:
+        assert len(http.get("/").content) == 3_000_000
+
+
+def test_a_flood_ends_when_the_client_has_had_enough() -> None:
+    async def flooding(scope: Scope, receive: Receive, send: Send) -> None:
+        await Flood(size=1 << 40)(scope, receive, send)
+        over.set()
+
+    over = threading.Event()
+    with Server(flooding) as server, client(server) as http:
+        with http.stream("GET", "/") as answer:
+            next(answer.iter_raw())
+        assert over.wait(5)
+
+
 # --- faults in front of a server ----------------------------------------------------------------------------------
 
 
@@ -207,5 +237,9 @@ def test_a_proxy_drips_even_the_head() -> None:
 def test_a_proxy_to_nowhere_hangs_up() -> None:
     with Server(app) as server:
         port = server.port
-    with Proxy(port) as proxy, httpx.Client(trust_env=False) as http, pytest.raises(httpx.RemoteProtocolError):
+    with (
+        Proxy(port) as proxy,
+        httpx.Client(verify=PLAIN, trust_env=False) as http,
+        pytest.raises(httpx.RemoteProtocolError),
+    ):
         http.get(proxy.url)
