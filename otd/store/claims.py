@@ -106,28 +106,28 @@ def _hinted(now: ColumnElement[int]) -> Update:
 def claim(tx: Transaction, owner: str, limit: int, lease: timedelta, kinds: tuple[WorkKind, ...]) -> tuple[Work, ...]:
     """See `otd.ports.Store.claim`. The caps hold because whoever claims has locked the lanes it claims from first."""
     rooms = _room_in_lanes(tx)
-    chosen: list[str] = []
+    chosen: dict[str, int] = {}  # when it was due
     while len(chosen) < limit and any(room > 0 for room in rooms.values()):
         found = tx.connection.execute(
             _overdue(tx.now),
             {
                 "open": [lane for lane, room in rooms.items() if room > 0],
                 "kinds": kinds or get_args(WorkKind),
-                "chosen": chosen or [""],
+                "chosen": list(chosen) or [""],
                 "limit": limit - len(chosen),
             },
         ).all()
         for row in found:
             if rooms[row.lane] > 0:
-                chosen.append(row.key)
+                chosen[row.key] = row.due
             rooms[row.lane] -= 1
         if all(rooms[row.lane] >= 0 for row in found):
             break  # nothing was left out for want of room in its lane, so there is nothing else to be found
     if not chosen:
         return ()
-    leased = {"keys": chosen, "owner_is": owner, "length": span(lease)}
+    leased = {"keys": list(chosen), "owner_is": owner, "length": span(lease)}
     claimed = tx.connection.execute(_leased(tx.now), leased).all()
-    return tuple(_work(row) for row in sorted(claimed, key=lambda row: (row.due, row.key)))
+    return tuple(_work(row, chosen[row.key]) for row in sorted(claimed, key=lambda row: (chosen[row.key], row.key)))
 
 
 def _room_in_lanes(tx: Transaction) -> dict[str, int]:
@@ -151,10 +151,10 @@ def _leases(now: ColumnElement[int]) -> Select[str, int, int]:
 
 
 @cache
-def _overdue(now: ColumnElement[int]) -> Select[str, str]:
+def _overdue(now: ColumnElement[int]) -> Select[str, str, int]:
     """What could be claimed, the longest overdue first; rows that another transaction is writing are left to it."""
     return (
-        select(work.c.key, work.c.lane)
+        select(work.c.key, work.c.lane, work.c.due)
         .where(
             work.c.due <= now,
             # In this form no index but that of `due` fits: any other would have all that is overdue sorted each time.
@@ -163,7 +163,7 @@ def _overdue(now: ColumnElement[int]) -> Select[str, str]:
             work.c.kind.in_(bindparam("kinds", expanding=True)),
             work.c.key.not_in(bindparam("chosen", expanding=True)),
         )
-        .order_by(work.c.due)
+        .order_by(work.c.due, work.c.key)
         .limit(bindparam("limit", type_=Integer))
         .with_for_update(skip_locked=True)
     )
@@ -171,11 +171,19 @@ def _overdue(now: ColumnElement[int]) -> Select[str, str]:
 
 @cache
 def _leased(now: ColumnElement[int]) -> ReturningUpdate[Any]:
+    """Due anew from now on: a row whose worker dies each time must not come before all others for ever."""
     length = bindparam("length", type_=BigInteger)
     return (
         update(work)
         .where(work.c.key.in_(bindparam("keys", expanding=True)))
-        .values(owner=bindparam("owner_is"), token=work.c.token + 1, again=None, lease=length, lease_until=now + length)
+        .values(
+            due=now,
+            owner=bindparam("owner_is"),
+            token=work.c.token + 1,
+            again=None,
+            lease=length,
+            lease_until=now + length,
+        )
         .returning(work)
     )
 
@@ -240,7 +248,7 @@ def _begun(now: ColumnElement[int]) -> Update:
 
 def finish(tx: Transaction, item: Work, settled: Settled, rng: random.Random) -> None:
     """See `otd.ports.Store.finish`. A period is an upper bound: jitter only shortens it."""
-    if settled.pause_lane is not None:
+    if settled.pause_lane:
         _pause_for(tx, item, settled.pause_lane, settled.error)
     tx.connection.execute(
         _finished(tx.now, failed=bool(settled.error) or settled.parked, parked=settled.parked),
@@ -299,7 +307,7 @@ def _pause_for(tx: Transaction, item: Work, pause: timedelta, why: str) -> None:
 def pause(tx: Transaction, lane: str, until: datetime, why: str) -> None:
     tx.connection.execute(
         update(lanes)
-        .where(lanes.c.name == lane, lanes.c.paused_until < ms(until))
+        .where(lanes.c.name == lane, lanes.c.paused_until < ms(until), tx.now < ms(until))
         .values(paused_until=ms(until), why=line(why))
     )
 
@@ -377,13 +385,13 @@ def lane_states(tx: Transaction) -> tuple[LaneState, ...]:
     )
 
 
-def _work(row: Any) -> Work:
+def _work(row: Any, due: int) -> Work:
     return Work(
         kind=row.kind,
         name=row.name,
         lane=row.lane,
         token=row.token,
         attempt=row.attempt,
-        due=at(row.due),
+        due=at(due),
         lease_until=at(row.lease_until),
     )

@@ -112,6 +112,18 @@ def _verdict(receipt: Receipt, row: Any) -> dict[str, Any]:
     return changes
 
 
+def give_up(tx: Transaction, endpoint: str) -> None:
+    """See `otd.ports.Store.give_up`."""
+    row = tx.connection.execute(select(endpoints.c.removed).where(endpoints.c.name == endpoint)).one_or_none()
+    if row is None:
+        return
+    if row.removed:
+        adoption.discard(tx, endpoint)
+    else:
+        values = {"leaving": None, "leaving_since": None}
+        tx.connection.execute(update(endpoints).where(endpoints.c.name == endpoint).values(values))
+
+
 def _receipt(endpoint: str) -> str:
     return f"endpoints/{endpoint}/receipt"
 

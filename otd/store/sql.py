@@ -193,6 +193,10 @@ class SqlStore:
         with self._writing() as tx:
             return receipts.apply(tx, receipt)
 
+    def give_up(self, endpoint: str) -> None:
+        with self._writing() as tx:
+            receipts.give_up(tx, endpoint)
+
     def heard(self, hello: Hello) -> bool:
         with self._writing() as tx:
             return receipts.heard(tx, hello)

@@ -72,7 +72,7 @@ work = Table(
     Column("mend", Text, nullable=False, default=""),
     Column("failing_since", BigInteger),
 )
-Index("work_due", work.c.due)
+Index("work_due", work.c.due, work.c.key)
 Index("work_lane_due", work.c.lane, work.c.due)
 Index("work_lane_lease", work.c.lane, work.c.lease_until)
 

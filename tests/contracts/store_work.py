@@ -73,6 +73,14 @@ class WorkContract(StoreCase):
         assert not self.store.begin(lost)
         assert self.names() == ["room1"]
 
+    def test_a_row_whose_worker_dies_each_time_does_not_come_before_all_others(self) -> None:
+        self.adopt(rooms=3, caps={"office": 1})
+        tried = []
+        for _ in range(3):
+            tried += self.names()
+            self.pass_time(LEASE)
+        assert tried == ["room1", "room2", "room3"]
+
     def test_the_lease_starts_anew_when_the_work_begins(self) -> None:
         self.adopt()
         work = self.claim_one()

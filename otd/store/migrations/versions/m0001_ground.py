@@ -45,7 +45,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key", name="work_pk"),
         sa.ForeignKeyConstraint(["lane"], ["lanes.name"], name="work_lane_fk"),
     )
-    op.create_index("work_due", "work", ["due"])
+    op.create_index("work_due", "work", ["due", "key"])
     op.create_index("work_lane_due", "work", ["lane", "due"])
     op.create_index("work_lane_lease", "work", ["lane", "lease_until"])
     op.create_table(
