@@ -229,20 +229,28 @@ class Mailbox:
             self.change(item_id, start=start, end=end or start + (meeting.end - meeting.start))
 
     def cancel(self, item_id: str) -> None:
-        """The organiser called it off: it stays in the mailbox, marked and free, as Outlook leaves it."""
+        """The organiser called it off: it stays in the mailbox, marked and free, as Outlook leaves it.
+
+        A series is called off with its exceptions.
+        """
         with self._lock:
-            subject = self._require(item_id).meeting.subject
-            self.change(item_id, cancelled=True, show_as="free", subject=f"Canceled: {subject}")
+            item = self._require(item_id)
+            exceptions = item.appointment.changed.values() if item.meeting.kind == "series" else ()
+            for meeting in (item.meeting, *(one for one in exceptions if one is not None)):
+                self.change(meeting.id, cancelled=True, show_as="free", subject=f"Canceled: {meeting.subject}")
 
     def change(self, item_id: str, **fields: Any) -> None:
-        """Give it other values for these fields of a Meeting."""
+        """Give it other values for these fields of a Meeting. A series that begins at another time loses its
+        exceptions, as in Outlook.
+        """
         with self._lock:
             item = self._require(item_id)
             meeting = replace(item.meeting, **fields)
             if meeting.original_start is not None:
                 self._put(item.appointment.identity.number, meeting.original_start, meeting)
             else:
-                self._keep(replace(item.appointment, meeting=meeting))
+                kept = item.appointment.changed if meeting.start == item.meeting.start else {}
+                self._keep(replace(item.appointment, meeting=meeting, changed=kept))
 
     def remove(self, item_id: str) -> None:
         """Take it out of the mailbox: a single meeting, a whole series, or one occurrence."""

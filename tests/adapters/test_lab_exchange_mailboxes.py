@@ -178,6 +178,26 @@ def test_a_cancelled_meeting_stays_marked_and_free() -> None:
     assert (meeting.cancelled, meeting.show_as, meeting.subject) == (True, "free", "Canceled: Planning")
 
 
+def test_a_series_is_cancelled_with_its_exceptions() -> None:
+    room = a_room()
+    series = room.add(a_meeting(), rule="FREQ=DAILY;COUNT=3")
+    room.move(room.view(AROUND)[1].meeting.id, T0 + 10 * DAY)
+    room.remove(room.view(AROUND)[1].meeting.id)
+    room.cancel(series)
+    assert [item.meeting.cancelled for item in room.view(AROUND)] == [True, True]
+    assert {item.meeting.subject for item in room.view(AROUND)} == {"Canceled: Planning"}
+
+
+def test_a_series_that_moves_loses_its_exceptions() -> None:
+    room = a_room()
+    series = room.add(a_meeting(), rule="FREQ=DAILY;COUNT=2")
+    room.move(room.view(AROUND)[1].meeting.id, T0 + 10 * DAY)
+    room.change(series, subject="Another name")
+    assert starts(room.view(AROUND)) == ["24.11. 09:00", "04.12. 09:00"]
+    room.move(series, T0 + HOUR)
+    assert starts(room.view(AROUND)) == ["24.11. 10:00", "25.11. 10:00"]
+
+
 def test_what_was_removed_is_an_error_to_change() -> None:
     room = a_room()
     item_id = room.add(a_meeting())
