@@ -60,7 +60,7 @@ def write_marker(folder: Path) -> None:
         return
 
 
-def listing(folder: Path) -> Listing:
+def listing(folder: Path, most: int = FILES_LIMIT) -> Listing:
     """The invitations in it. Raises an OtdError when the folder, or its marker, is not there or cannot be read."""
     files: dict[str, Stamp] = {}
     problems: list[str] = []
@@ -76,8 +76,8 @@ def listing(folder: Path) -> Listing:
                     files[entry.name] = found
                 elif found:
                     problems.append(f"{shown(entry.name)}: {found}")
-                if len(files) > FILES_LIMIT:
-                    raise Truncated(str(folder), f"it holds more than {FILES_LIMIT} files", "move old ones elsewhere")
+                if len(files) > most:
+                    raise Truncated(str(folder), f"it holds more than {most} files", "move old ones elsewhere")
     except OSError as error:
         raise folder_error(folder, error) from error
     if not marked:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from otd.formats.document import ENTRY_LIMIT
+from otd.formats.document import BODY_LIMIT, ENTRY_LIMIT
 
 # RFC 5545, RFC 7986, RFC 9073 and RFC 9074, besides X- names. Anything else is not a property but text that a program
 # broke over several lines.
@@ -50,9 +50,10 @@ class Value(NamedTuple):
 
     def plain(self) -> str:
         """The text with its escapes undone (RFC 5545 section 3.3.11; Exchange writes both \\n and \\N)."""
-        if "\\" not in self.text:
-            return self.text
-        return _ESCAPE.sub(lambda found: "\n" if found[1] in "nN" else found[1], self.text)
+        text = self.text[: 3 * BODY_LIMIT]
+        if "\\" not in text:
+            return text
+        return _ESCAPE.sub(lambda found: "\n" if found[1] in "nN" else found[1], text)
 
 
 NOTHING = Value("", "")

@@ -15,7 +15,7 @@ from base64 import b64decode
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
-from email.errors import HeaderParseError
+from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.message import Message
 from email.utils import collapse_rfc2231_value, getaddresses, parsedate_to_datetime
@@ -34,6 +34,8 @@ CALENDARS = ("text/calendar", "application/ics", "text/x-vcalendar")
 TNEF = ("application/ms-tnef", "application/vnd.ms-tnef")
 SEALED = ("application/pkcs7-mime", "application/x-pkcs7-mime", "multipart/encrypted")
 
+# What the email package raises on mails that nobody would write.
+_ODD_MAIL = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, MessageError)
 _BOUNDARY = re.compile(rb"boundary\s*=")
 # The email package looks at a header like this again for every parameter in it.
 _CONTENT = re.compile(rb"content-[a-z-]{1,40}:(?:[^\r\n]+|\r?\n[ \t]|\r[ \t])*")
@@ -51,7 +53,7 @@ def read(data: bytes, zone: tzinfo) -> Document:
     try:
         message = email.message_from_bytes(data)
         parts = list(_parts(message))
-    except (RecursionError, ValueError, LookupError, TypeError, AttributeError, HeaderParseError):
+    except _ODD_MAIL:
         raise Garbled("the mail", "is not built as MIME wants it", "save it again as .eml") from None
     notes = Notes()
     for part in parts:
@@ -86,7 +88,7 @@ class _Part:
             if _is_calendar(self):
                 payload = _unbroken(payload)
             return decode(payload, self.message.get_content_charset() or "") if isinstance(payload, bytes) else ""
-        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        except _ODD_MAIL:
             return ""
 
 
@@ -169,7 +171,7 @@ def _file_name(part: _Part) -> str:
         return ""
     try:
         return (part.message.get_filename() or "").casefold()
-    except (ValueError, LookupError, TypeError, AttributeError):
+    except _ODD_MAIL:
         return ""
 
 
@@ -229,20 +231,20 @@ def _date(text: str) -> datetime:
     try:
         sent = parsedate_to_datetime(text[:100])
         return utc(sent if sent.tzinfo else sent.replace(tzinfo=UTC))
-    except (ValueError, TypeError, IndexError, OverflowError):
+    except _ODD_MAIL:
         return EPOCH
 
 
 def _decoded(text: str) -> str:
     try:
         return str(make_header(decode_header(text[:4_000])))
-    except (ValueError, LookupError, HeaderParseError, TypeError):
+    except _ODD_MAIL:
         return text
 
 
 def _people(message: Message, *names: str) -> tuple[Person, ...]:
     try:
         pairs = getaddresses([_header(message, name) for name in names if message.get(name)])
-    except (ValueError, TypeError, IndexError):
+    except _ODD_MAIL:
         return ()
     return tuple(Person(name=_decoded(name), address=address) for name, address in pairs[:500] if "@" in address)

@@ -140,6 +140,11 @@ def test_a_mail_without_a_date_stands_at_the_epoch(date: str) -> None:
     assert only(f"MIME-Version: 1.0\r\n{head}Subject: x\r\n\r\nhello".encode()).start == EPOCH
 
 
+@pytest.mark.parametrize("subject", [b"=?ut\xff-8?q?a?=", b"=?x?q?\xff?= \xe9"])
+def test_a_subject_that_is_encoded_in_no_known_way_is_taken_as_it_is(subject: bytes) -> None:
+    assert only(b"MIME-Version: 1.0\r\nSubject: " + subject + b"\r\n\r\nx").subject.encode()
+
+
 def test_a_text_in_a_character_set_that_nobody_knows_is_read_as_best_can_be() -> None:
     for charset in ("x-unknown", "zlib", "unicode_escape"):
         mail = f'Content-Type: text/plain; charset="{charset}"\r\nContent-Transfer-Encoding: 8bit\r\n\r\n\\u0041 blåbær'
