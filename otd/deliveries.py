@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from otd.model import Delivery, Desired, EndpointState, Outcome, Receipt, RelayState, Sent, Verb
+from otd.model import Delivery, Desired, Endpoint, EndpointState, Outcome, Receipt, RelayState, Sent, Verb
 from otd.ports import Seen
 
 ELSEWHERE: frozenset[Outcome] = frozenset({"unreachable", "not_for_me"})  # another relay may do better
@@ -27,6 +27,7 @@ class Timing:
     act: timedelta = timedelta(seconds=60)  # how long a relay may begin or go on with a write
     valid: timedelta = timedelta(hours=12)  # how long a list may be held without the centre
     verify: timedelta = timedelta(minutes=5)  # a confirmed list is read back this often
+    leave: timedelta = timedelta(minutes=10)  # a `forget` that nobody answers is given up after this
     reassert: timedelta = timedelta(hours=1)  # a list that keeps differing is put again this often
     parked: timedelta = timedelta(days=1)
     backoff: timedelta = timedelta(seconds=5)
@@ -62,13 +63,18 @@ class Park:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GiveUp:
+    """The `forget` that is owed went unanswered for too long."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Renumber:
     """A relay has seen a higher revision than ours: give the list a revision above it and send it."""
 
     above: int
 
 
-Step = Send | Wait | Park | Renumber
+Step = Send | Wait | Park | Renumber | GiveUp
 
 
 def backoff(failures: int, timing: Timing) -> timedelta:
@@ -78,11 +84,13 @@ def backoff(failures: int, timing: Timing) -> timedelta:
 
 
 def step(state: EndpointState, relays: Sequence[RelayState], now: datetime, timing: Timing) -> Step:
-    """What to do next for this endpoint. `relays` are those of its pool."""
+    """What to do next for this endpoint. `relays` are all that the centre knows."""
+    if state.leaving is not None and state.leaving_since is not None:
+        return _leave(state, state.leaving, state.leaving_since, relays, now, timing)
     desired, sent, receipt = state.desired, state.sent, state.receipt
     if desired is None:
         return Wait(after=timing.verify, error="its rooms have not been read yet", code="not_read")
-    living = tuple(relay for relay in relays if is_alive(relay, now))
+    living = _living(relays, state.endpoint.pool, now)
     alive = tuple(relay.name for relay in living)
     if not living:
         return Wait(
@@ -107,10 +115,37 @@ def step(state: EndpointState, relays: Sequence[RelayState], now: datetime, timi
     return _failed(state, receipt, alive, now, timing)
 
 
+def _living(relays: Sequence[RelayState], pool: str, now: datetime) -> tuple[RelayState, ...]:
+    return tuple(relay for relay in relays if relay.pool == pool and is_alive(relay, now))
+
+
+def _leave(
+    state: EndpointState, old: Endpoint, since: datetime, relays: Sequence[RelayState], now: datetime, timing: Timing
+) -> Step:
+    """It was removed, or moved to another pool: first the old pool lets go of it, or ten minutes pass."""
+    if now >= since + timing.leave:
+        return GiveUp()
+    alive = tuple(relay.name for relay in _living(relays, old.pool, now))
+    sent, receipt = state.sent, state.receipt
+    if not alive:
+        return Wait(
+            after=timing.backoff, error=f"no relay of pool {old.pool}, which it leaves, is alive", code="no_relay"
+        )
+    if sent is not None and sent.verb == "forget" and sent.at >= since:
+        answered = receipt is not None and receipt.sequence >= sent.sequence
+        due = sent.at + (backoff(state.failures, timing) if answered else timing.answer)
+        if now < due:
+            return Wait(after=due - now)
+    return Send(verb="forget", relay=_rotate(alive, sent.sequence if sent else 0))
+
+
 def condition(state: EndpointState) -> str:
     """One word for an administrator: unread (not all of its rooms have been read), waiting (for its newest list to be
-    confirmed), confirmed, differs, failing (it is tried again), or denied, untrusted, unsupported (a person is needed).
+    confirmed), confirmed, differs, failing (it is tried again), leaving (removed, or moved to another pool, and not let
+    go of yet), or denied, untrusted, unsupported (a person is needed).
     """
+    if state.leaving is not None:
+        return "leaving"
     if state.desired is None:
         return "unread"
     receipt = state.receipt
@@ -199,11 +234,15 @@ def _rotate(names: tuple[str, ...], turn: int) -> str:
 
 
 def delivery(state: EndpointState, verb: Verb, sequence: int, now: datetime, timing: Timing) -> Delivery:
-    """The order itself. For `read` the list goes along, so that the relay can compare."""
+    """The order itself. For `read` the list goes along, so that the relay can compare, and for `forget`, so that it can
+    tell our bookings from others'. One that moved to another pool is written by that one; one that was removed is
+    cleared."""
     desired = state.desired
+    leaving = state.leaving if verb == "forget" else None
     return Delivery(
         verb=verb,
-        endpoint=state.endpoint,
+        endpoint=leaving or state.endpoint,
+        clear=verb == "forget" and state.removed,
         revision=desired.revision if desired else 0,
         sequence=sequence,
         sent_at=now,

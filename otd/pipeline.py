@@ -13,7 +13,7 @@ from datetime import timedelta
 import structlog
 
 from otd import bookings, deliveries
-from otd.deliveries import Park, Renumber, Send, Timing
+from otd.deliveries import GiveUp, Park, Renumber, Send, Timing
 from otd.dialplan import DialPlan
 from otd.errors import Busy, Missing, OtdError, Permanent, Unreachable
 from otd.invites import Site
@@ -122,12 +122,14 @@ class Pipeline:
     def deliver_endpoint(self, name: str) -> Settled:
         """Do what the endpoint's state asks for: send, wait, or park."""
         state = self._store.endpoint(name)
-        relays = tuple(relay for relay in self._store.relays() if relay.pool == state.endpoint.pool)
-        step = deliveries.step(state, relays, self._store.now(), self._rules.timing)
+        step = deliveries.step(state, self._store.relays(), self._store.now(), self._rules.timing)
         if isinstance(step, Send):
             return self._send(state, step)
         if isinstance(step, Renumber):
             self._store.renumber(name, step.above)
+            return Settled(after=timedelta(0))
+        if isinstance(step, GiveUp):
+            self._store.give_up(name)
             return Settled(after=timedelta(0))
         if isinstance(step, Park):
             return Settled(after=step.after, error=step.error, code=step.code, mend=step.mend, parked=True)
@@ -164,7 +166,7 @@ class Pipeline:
         if self._store.heard(hello):
             log.info("relay left" if hello.leaving else "relay is there", relay=hello.relay, pool=hello.pool)
             for state in self._store.endpoints():
-                if state.endpoint.pool == hello.pool:
+                if hello.pool in (state.endpoint.pool, state.leaving.pool if state.leaving else ""):
                     self._store.hint("deliver", state.endpoint.name)
 
     def _failed(self, error: OtdError, attempt: int) -> Settled:

@@ -262,6 +262,11 @@ class Store(Protocol):
         """
         ...
 
+    def give_up(self, endpoint: str) -> None:
+        """Nobody answered the `forget` that is owed to an endpoint that leaves: it is owed no longer. The row of one
+        that was removed goes."""
+        ...
+
     def heard(self, hello: Hello) -> bool:
         """Remember the relay; True when it was not alive before (new, back, or last seen over 20 s ago)."""
         ...

@@ -99,7 +99,7 @@ def _endpoint(state: EndpointState, work: WorkState | None, now: datetime) -> di
     from otd.deliveries import condition
 
     receipt, word = state.receipt, condition(state)
-    failing = word not in ("confirmed", "waiting", "unread")
+    failing = word not in ("confirmed", "waiting", "unread", "leaving")
     error = (receipt.detail or receipt.outcome) if failing and receipt else (work.error if work else "")
     return {
         "name": state.endpoint.name,

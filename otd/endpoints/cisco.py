@@ -111,8 +111,8 @@ class CiscoDriver:
         if found != wanted.lower():
             raise Untrusted(
                 endpoint.name,
-                f"it shows another certificate ({found[:23]}…) than the pinned one ({wanted[:23]}…)",
-                "if the endpoint was replaced or reset, pin its new certificate; if not, somebody is in between",
+                f"it shows another certificate than the pinned one ({wanted})",
+                f'if it was replaced or reset, set trust = "{found}"; if not, somebody may be in between',
             )
 
     def _authorization(self, endpoint: Endpoint) -> str:

@@ -38,11 +38,18 @@ class Certificate:
         return context
 
 
-def self_signed(common_name: str) -> Certificate:
-    """A new one that is also its own CA, so that a client may trust it through a CA file as well as by its pin."""
-    key = ec.generate_private_key(ec.SECP256R1())
+def self_signed(common_name: str, *, lasting: bool = False) -> Certificate:
+    """A new one that is also its own CA, so that a client may trust it through a CA file as well as by its pin.
+
+    A `lasting` one is the same for the same name every time and everywhere, so that what was pinned stays right when a
+    lab is started again. Its key is therefore no secret.
+    """
+    key, serial = ec.generate_private_key(ec.SECP256R1()), x509.random_serial_number()
+    if lasting:
+        serial = int.from_bytes(hashlib.sha256(common_name.encode()).digest()[:16], "big")
+        key = ec.derive_private_key(serial, ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
-    now = datetime.now(UTC)
+    now = datetime(2026, 1, 2, tzinfo=UTC) if lasting else datetime.now(UTC)
     usage = x509.KeyUsage(
         digital_signature=True,
         key_cert_sign=True,
@@ -59,7 +66,7 @@ def self_signed(common_name: str) -> Certificate:
         .subject_name(name)
         .issuer_name(name)
         .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
+        .serial_number(serial)
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=3650))
         .add_extension(
@@ -73,7 +80,7 @@ def self_signed(common_name: str) -> Certificate:
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False)
-        .sign(key, hashes.SHA256())
+        .sign(key, hashes.SHA256(), ecdsa_deterministic=lasting or None)
     )
     der = certificate.public_bytes(serialization.Encoding.DER)
     return Certificate(

@@ -99,7 +99,8 @@ BOOKED = (
 class Scene:
     """The running scene. It writes otd.toml and what belongs to it into `folder`.
 
-    On `FIXED` ports the codecs have the password that `otd init` writes; otherwise every secret is a new one.
+    On `FIXED` ports the codecs have the password that `otd init` writes, and certificates stay the same from start to
+    start; otherwise every secret is a new one.
     """
 
     def __init__(self, folder: Path, *, ports: Ports | None = None, now: datetime | None = None) -> None:
@@ -108,11 +109,12 @@ class Scene:
         self.mailboxes = Mailboxes()
         self.graph, self.ews = Graph(self.mailboxes), Ews(self.mailboxes)
         ports = ports or Ports()
-        certificate = self_signed("otd-lab-exchange")
+        lasting = ports == FIXED
+        certificate = self_signed("otd-lab-exchange", lasting=lasting)
         self._graph_server = Server(self.graph, port=ports.graph, tls=True, certificate=certificate)
         self._ews_server = Server(self.ews, port=ports.ews, tls=True, certificate=certificate)
         self.passwords = {name: secrets.token_urlsafe(12) for name in ("graph", "ews", "codec")}
-        if ports == FIXED:
+        if lasting:
             self.passwords["codec"] = CODEC_PASSWORD
         self.codecs: Mapping[str, Codec] = {
             place.endpoint: Codec(
@@ -121,6 +123,7 @@ class Scene:
                 users={CODEC_USER: self.passwords["codec"]},
                 port=port,
                 speed=None,
+                certificate=self_signed(f"otd-lab-{place.endpoint}", lasting=lasting),
             )
             for place, port in zip(PLACES, ports.codecs, strict=True)
         }

@@ -144,7 +144,7 @@ def _state(tx: Transaction, row: Any) -> EndpointState:
     sealed = row.receipt
     return EndpointState(
         endpoint=records.load(Endpoint, row.endpoint),
-        desired=None if row.removed else desired_of(tx, row),
+        desired=desired_of(tx, row),
         revision=row.revision,
         confirmed_revision=row.confirmed_revision,
         confirmed_at=at_or_none(row.confirmed_at),

@@ -96,11 +96,11 @@ class House:
         self.pipeline.apply_hello(hello)
         self.executor.wake()
 
-    def start_relay(self, name: str, driver: MemoryDriver | None = None) -> None:
-        side = self.bus.relay(name, "hq")
+    def start_relay(self, name: str, driver: MemoryDriver | None = None, *, pool: str = "hq") -> None:
+        side = self.bus.relay(name, pool)
         relay = Relay(
             name=name,
-            pool="hq",
+            pool=pool,
             bus=side,
             drivers={"memory": driver or self.driver},
             memory=Memory(),
@@ -309,6 +309,25 @@ def test_a_divisible_room_shows_the_union_and_nothing_until_both_were_read(tmp_p
     house.book(a_meeting("m1"))
     house.until_shown("Meeting m1", "Meeting m2")
     house.close()
+
+
+def test_an_endpoint_that_is_removed_from_the_settings_is_cleared(house: House) -> None:
+    house.book(a_meeting())
+    house.until_shown("Meeting m1")
+    house.store.adopt((ROOM,), (), {"office": 4, "hq": 4}, "another digest")
+    house.executor.wake()
+    house.until(lambda: house.titles() == [] and house.store.endpoints() == ())
+
+
+def test_an_endpoint_that_moves_to_another_pool_is_written_by_that_one(house: House) -> None:
+    house.book(a_meeting())
+    house.until_shown("Meeting m1")
+    house.start_relay("branch1", pool="branch")
+    house.store.adopt((ROOM,), (replace(ENDPOINT, pool="branch"),), {"office": 4, "hq": 4, "branch": 4}, "digest")
+    house.executor.wake()
+    house.until(lambda: (receipt := house.state().receipt) is not None and receipt.relay == "branch1")
+    house.until_shown("Meeting m1")
+    assert house.relays["relay1"][0]._memory.highest("codec1") == 0, "the old pool has let go"
 
 
 def test_after_a_restored_backup_the_list_is_numbered_above_what_the_relays_have_seen(house: House) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otd.deliveries import Park, Renumber, Send, Step, Timing, Wait, backoff, delivery, step
+from otd.deliveries import GiveUp, Park, Renumber, Send, Step, Timing, Wait, backoff, delivery, step
 from otd.model import EndpointState, RelayState
 from tests.values import MINUTE, SECOND, T0, a_desired, a_receipt, a_relay, a_sent, a_state
 
@@ -147,6 +148,30 @@ def test_a_busy_endpoint_is_left_alone_as_long_as_it_asked() -> None:
 @given(st.integers(1, 10_000))
 def test_pauses_grow_and_stay_bounded(failures: int) -> None:
     assert TIMING.backoff <= backoff(failures, TIMING) <= backoff(failures + 1, TIMING) <= TIMING.backoff_most
+
+
+OLD = a_state().endpoint
+LEAVING: dict[str, object] = {"leaving": OLD, "leaving_since": T0}
+
+
+def test_an_endpoint_that_is_removed_is_cleared_through_its_pool() -> None:
+    state = a_state(removed=True, sent=a_sent(at=T0 - MINUTE), receipt=a_receipt(), **LEAVING)
+    found = next_step(state)
+    assert found == Send(verb="forget", relay="relay2")
+    order = delivery(state, "forget", 9, T0, TIMING)
+    assert order.clear
+    assert order.endpoint == OLD
+
+
+def test_an_endpoint_that_moves_is_forgotten_by_its_old_pool_before_the_new_one_writes() -> None:
+    moved = replace(OLD, pool="branch")
+    state = replace(a_state(sent=a_sent(at=T0 - MINUTE), receipt=a_receipt(), **LEAVING), endpoint=moved)
+    assert next_step(state) == Send(verb="forget", relay="relay2")
+    assert not delivery(state, "forget", 9, T0, TIMING).clear
+    asked = replace(state, sent=a_sent(verb="forget", sequence=9))
+    assert next_step(asked, after=SECOND) == Wait(after=14 * SECOND)
+    assert isinstance(next_step(asked, after=15 * SECOND), Send)
+    assert next_step(asked, after=10 * MINUTE) == GiveUp()
 
 
 def test_a_delivery_carries_the_whole_list_and_its_fences() -> None:
