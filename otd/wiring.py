@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import os
+import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 HOUSE = "house"  # the lane of work that belongs to no calendar and no pool
 DATABASE_KEY = "database-key"
+_IMPORTING = threading.Lock()  # two threads that import libraries which import each other find them half made
 
 
 class SystemClock:
@@ -46,14 +48,15 @@ def secrets(settings: Settings) -> Secrets:
 def calendar(settings: Settings, name: str, clock: Clock | None = None) -> Calendar:
     """One configured Calendar. Nothing is asked of the calendar system yet."""
     access, clock = settings.calendars[name].access, clock or SystemClock()
-    if isinstance(access, GraphAccess):
-        from otd.calendars.graph import GraphCalendar
+    with _IMPORTING:
+        if isinstance(access, GraphAccess):
+            from otd.calendars.graph import GraphCalendar
 
-        return GraphCalendar(name, access, secrets=secrets(settings), clock=clock)
-    if isinstance(access, EwsAccess):
-        from otd.calendars.ews import EwsCalendar
+            return GraphCalendar(name, access, secrets=secrets(settings), clock=clock)
+        if isinstance(access, EwsAccess):
+            from otd.calendars.ews import EwsCalendar
 
-        return EwsCalendar(name, access, secrets=secrets(settings), clock=clock)
+            return EwsCalendar(name, access, secrets=secrets(settings), clock=clock)
     return FilesCalendar(name, access.folder, clock=clock)
 
 

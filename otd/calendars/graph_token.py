@@ -14,6 +14,8 @@ from threading import Lock
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from msal import ConfidentialClientApplication
+
 from otd.calendars.access import GraphAccess
 from otd.calendars.graph_errors import sign_in_failed, sign_in_refused, tenant_unknown
 from otd.errors import BadSetting, Garbled, OtdError, Unreachable
@@ -89,8 +91,6 @@ class Tokens:
         return _Held(token, time.monotonic() + seconds - min(_MARGIN, seconds / 10))
 
     def _application(self) -> Any:
-        from msal import ConfidentialClientApplication
-
         credential = self._credential()
         try:
             return ConfidentialClientApplication(
