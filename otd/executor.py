@@ -23,6 +23,7 @@ EXIT_STUCK = 70  # EX_SOFTWARE: whoever supervises the process starts it again
 
 _log = structlog.get_logger("otd.executor")
 _SOON = 0.02  # seconds until the next look when something is due but could not be claimed; doubles up to `look_every`
+_AWAY = timedelta(seconds=2)  # until the next look at a database that did not answer, at most
 
 
 def end_process() -> None:
@@ -37,7 +38,7 @@ class LocalExecutor:
     long is stuck, and `stuck` is called. What `carry_out` raises is settled as a retry (a Permanent error: parked).
 
     It sleeps until the next row is due, but looks at least every `look_every`, since other processes that share the
-    database (a command at a terminal, say) cannot wake it; so often it also tries a database that does not answer.
+    database (a command at a terminal, say) cannot wake it.
     """
 
     def __init__(
@@ -107,7 +108,7 @@ class LocalExecutor:
             finally:
                 self._idle()
             if away:
-                self._stopping.wait(self._look_every.total_seconds())
+                self._stopping.wait(min(self._look_every, _AWAY).total_seconds())
             else:
                 self._awake.wait(wait)
 

@@ -182,7 +182,8 @@ class Store(Protocol):
     # work ---------------------------------------------------------------------------------------------------------
 
     def hint(self, kind: WorkKind, name: str, *, delay: timedelta = timedelta(0)) -> None:
-        """Make it due now (or `delay` from now) if it is not due sooner; if it is running, it runs again after."""
+        """Make it due now (or `delay` from now) if it is not due sooner; if it is running, it runs again after.
+        A parked row stays parked."""
         ...
 
     def claim(self, owner: str, *, limit: int, lease: timedelta, kinds: tuple[WorkKind, ...] = ()) -> tuple[Work, ...]:
@@ -194,13 +195,14 @@ class Store(Protocol):
         ...
 
     def begin(self, work: Work) -> bool:
-        """Whether this claim still holds (same token); a claim that was taken over must be dropped."""
+        """Whether this claim still holds (same token, lease not run out) and its lane is not paused; its lease starts
+        anew. If not, it must be dropped."""
         ...
 
     def finish(self, work: Work, settled: Settled) -> None:
         """Give the lease back, if this claim still holds. A hint that came meanwhile makes the row due at once
-        (a `refresh` whose hints came while it ran: five seconds later). Parked rows stay until `unpark` or a day has
-        passed."""
+        (a `refresh` whose hints came while it ran: five seconds later). Parked rows stay until `unpark`, or until a day
+        or `settled.after` has passed, whichever is longer. Jitter shortens what is due in half a minute or later."""
         ...
 
     def next_due(self) -> datetime | None:
@@ -241,7 +243,8 @@ class Store(Protocol):
     def desired(self, endpoint: str) -> Desired | None: ...
 
     def renumber(self, endpoint: str, above: int) -> int:
-        """Give the desired list a revision greater than `above`, as after a restored backup."""
+        """Give the desired list a revision greater than `above`, as after a restored backup. Raises Unsupported for one
+        that no centre can have given."""
         ...
 
     # delivery -----------------------------------------------------------------------------------------------------
@@ -257,8 +260,10 @@ class Store(Protocol):
     def apply(self, receipt: Receipt) -> bool:
         """Compare-and-set on (revision, sequence, counter) greater than the last applied; makes `deliver` due.
 
-        False when it is older than what is known, or for an unknown endpoint. A confirmation of the desired revision
-        sets confirmed_revision and confirmed_at and clears failures; any other answer counts as a failure.
+        False when it is older than what is known, for an unknown endpoint, from a pool that it was not sent to, or for
+        a revision or sequence that this database never gave (it may be a restored copy). A confirmation of the desired
+        revision sets confirmed_revision and confirmed_at and clears failures, and un-parks; that of an older one counts
+        as nothing; any other answer counts as a failure.
         """
         ...
 

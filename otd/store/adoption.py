@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, delete, insert, select, tuple_, update
 
 from otd.model import Endpoint, Room
 from otd.store import claims, records
+from otd.store.configured import endpoint_in, leaving_in, seal_endpoint
 from otd.store.tables import endpoints, lanes, meta, parts, rooms, span, work
 from otd.store.transaction import Transaction
 
@@ -72,7 +73,7 @@ def _endpoints(tx: Transaction, wanted: Iterable[Endpoint]) -> None:
     known = {row.name: row for row in rows}
     names = {endpoint.name for endpoint in wanted}
     new = [endpoint for endpoint in wanted if endpoint.name not in known]
-    _each(tx, insert(endpoints), [{"name": one.name, "endpoint": records.dump(one)} for one in new])
+    _each(tx, insert(endpoints), [{"name": one.name, "endpoint": seal_endpoint(tx, one)} for one in new])
     claims.add(tx, [("deliver", endpoint.name, endpoint.pool) for endpoint in new])
     for endpoint in wanted:
         if endpoint.name in known:
@@ -83,11 +84,10 @@ def _endpoints(tx: Transaction, wanted: Iterable[Endpoint]) -> None:
 
 
 def _keep(tx: Transaction, endpoint: Endpoint, row: Any) -> None:
-    text = records.dump(endpoint)
-    if row.endpoint == text and not row.removed:
+    before = endpoint_in(tx, row)
+    if before == endpoint and not row.removed:
         return
-    before = records.load(Endpoint, row.endpoint)
-    changes: dict[str, Any] = {"endpoint": text, "removed": False}
+    changes: dict[str, Any] = {"endpoint": seal_endpoint(tx, endpoint), "removed": False}
     if (before.kind, before.address, before.pool) != (endpoint.kind, endpoint.address, endpoint.pool) or row.removed:
         # What was confirmed was so there, not here.
         changes |= {"confirmed_revision": 0, "confirmed_at": None, "failures": 0, "same_difference": 0}
@@ -102,10 +102,10 @@ def _leaving(tx: Transaction, endpoint: Endpoint, before: Endpoint, row: Any) ->
 
     Moved again within ten minutes, it is still owed to the first pool, since the one in between has not written yet.
     """
-    owed = records.load(Endpoint, row.leaving) if row.leaving else None
+    owed = leaving_in(tx, row)
     was_written_there = row.sent_at is not None and (owed is None or row.leaving_since <= tx.clock() - span(UNANSWERED))
     if before.pool != endpoint.pool and was_written_there:
-        return {"leaving": records.dump(before), "leaving_since": tx.now}
+        return {"leaving": seal_endpoint(tx, before), "leaving_since": tx.now}
     if owed is not None and owed.pool == endpoint.pool:
         return {"leaving": None, "leaving_since": None}
     return {}

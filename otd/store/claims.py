@@ -77,6 +77,11 @@ def unpark(tx: Transaction, kind: WorkKind, name: str) -> None:
     """Due now, attempts from zero, and the failures of the endpoint too: a person has looked at it."""
     if kind == "deliver":
         tx.connection.execute(update(endpoints).where(endpoints.c.name == name).values(failures=0))
+    revive(tx, kind, name)
+
+
+def revive(tx: Transaction, kind: WorkKind, name: str) -> None:
+    """Un-park the row alone: it is due now, attempts from zero."""
     tx.connection.execute(update(work).where(work.c.key == f"{kind}:{name}").values(_fresh(tx)))
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 
-from otd.errors import Missing
-from otd.model import Booking, BookingList, Desired, Failed, Outcome, Reading, Room, RoomState
+from otd.errors import Missing, Unsupported
+from otd.model import Booking, BookingList, Desired, Failed, Reading, Room, RoomState
 from otd.store import claims, records
 from otd.store.tables import at, at_or_none, endpoints, ms, parts, rooms
 from otd.store.transaction import Transaction, greatest, line
 
-PERMANENT: tuple[Outcome, ...] = ("denied", "untrusted", "unsupported")
+HIGHEST = 2**53  # what JSON carries exactly; as milliseconds it lies 280,000 years ahead
 
 
 def not_configured(name: str) -> Missing:
@@ -67,11 +67,8 @@ def _part(endpoint: str, room: str) -> str:
 
 
 def put_desired(tx: Transaction, wanted: BookingList, digest: str) -> int:
-    """A new list is a new start: failures of the one before do not slow it down. What was confirmed, was.
-
-    What needs a person still does: a new list is no new password. Only one that the endpoint did not take may be
-    followed by one that it takes.
-    """
+    """A parked delivery stays parked, since a new list is no new password; but a list that the endpoint did not take
+    may be followed by one that it takes."""
     sealed = tx.vault.seal(_desired(wanted.endpoint), records.dump(wanted))
     row = tx.connection.execute(
         update(endpoints)
@@ -81,20 +78,19 @@ def put_desired(tx: Transaction, wanted: BookingList, digest: str) -> int:
             digest=digest,
             desired=sealed,
             desired_since=tx.now,
-            failures=case((endpoints.c.outcome.in_(PERMANENT), endpoints.c.failures), else_=0),
-            difference="",
-            same_difference=0,
         )
         .returning(endpoints.c.revision, endpoints.c.outcome)
     ).one_or_none()
     if row is None:
         raise not_configured(wanted.endpoint)
-    again = claims.unpark if row.outcome == "unsupported" else claims.hint
+    again = claims.revive if row.outcome == "unsupported" else claims.hint
     again(tx, "deliver", wanted.endpoint)
     return int(row.revision)
 
 
 def renumber(tx: Transaction, endpoint: str, above: int) -> int:
+    if above >= HIGHEST:
+        raise Unsupported(endpoint, f"a relay says that it has seen revision {above}", "revoke it if it is not yours")
     revision = tx.connection.execute(
         update(endpoints)
         .where(endpoints.c.name == endpoint)

@@ -9,9 +9,10 @@ from typing import Any
 
 from sqlalchemy import insert, select, update
 
-from otd.model import Endpoint, EndpointState, Hello, Receipt, RelayState, Sent, Verb
+from otd.model import EndpointState, Hello, Receipt, RelayState, Sent, Verb
 from otd.store import adoption, claims, records
-from otd.store.lists import desired_of, not_configured
+from otd.store.configured import endpoint_in, leaving_in
+from otd.store.lists import HIGHEST, desired_of, not_configured
 from otd.store.tables import at, at_or_none, endpoints, ms, relays, span
 from otd.store.transaction import Transaction, greatest, line
 
@@ -42,7 +43,7 @@ def apply(tx: Transaction, receipt: Receipt) -> bool:
     row = tx.connection.execute(
         select(endpoints, tx.now.label("now")).where(endpoints.c.name == receipt.endpoint).with_for_update()
     ).one_or_none()
-    if row is None or not _counts(receipt, row):
+    if row is None or not _counts(tx, receipt, row):
         return False
     if receipt.outcome == "forgotten" and row.removed:
         adoption.discard(tx, row.name)
@@ -66,18 +67,17 @@ def apply(tx: Transaction, receipt: Receipt) -> bool:
     return True
 
 
-def _counts(receipt: Receipt, row: Any) -> bool:
+def _counts(tx: Transaction, receipt: Receipt, row: Any) -> bool:
     """Whether it tells something new about a delivery that went out from here, from a pool that it went to.
 
     Without the upper bounds one receipt with a high number, from before a backup was restored or from a relay that
     lies, would silence all that come after it.
     """
-    pools = {records.load(Endpoint, text).pool for text in (row.endpoint, row.leaving) if text}
-    if receipt.verb != "forget":
-        pools = {records.load(Endpoint, row.endpoint).pool}
+    leaving = leaving_in(tx, row) if receipt.verb == "forget" else None
+    pools = {endpoint_in(tx, row).pool, leaving.pool if leaving else ""}
     sent_from_here = receipt.revision <= row.revision and receipt.sequence <= row.sequence
     newer = receipt.order > (row.applied_revision, row.applied_sequence, row.applied_counter)
-    return receipt.pool in pools and sent_from_here and newer
+    return receipt.pool in pools and sent_from_here and newer and receipt.counter < HIGHEST
 
 
 def _confirms(receipt: Receipt, row: Any) -> bool:
@@ -114,7 +114,8 @@ def _verdict(receipt: Receipt, row: Any) -> dict[str, Any]:
 
 def give_up(tx: Transaction, endpoint: str) -> None:
     """See `otd.ports.Store.give_up`."""
-    row = tx.connection.execute(select(endpoints.c.removed).where(endpoints.c.name == endpoint)).one_or_none()
+    which = select(endpoints.c.removed).where(endpoints.c.name == endpoint)
+    row = tx.connection.execute(which.with_for_update()).one_or_none()
     if row is None:
         return
     if row.removed:
@@ -143,7 +144,7 @@ def endpoint_states(tx: Transaction) -> tuple[EndpointState, ...]:
 def _state(tx: Transaction, row: Any) -> EndpointState:
     sealed = row.receipt
     return EndpointState(
-        endpoint=records.load(Endpoint, row.endpoint),
+        endpoint=endpoint_in(tx, row),
         desired=desired_of(tx, row),
         revision=row.revision,
         confirmed_revision=row.confirmed_revision,
@@ -155,7 +156,7 @@ def _state(tx: Transaction, row: Any) -> EndpointState:
         failing_since=at_or_none(row.failing_since),
         unreachable_from=tuple(json.loads(row.unreachable_from)),
         removed=row.removed,
-        leaving=records.load(Endpoint, row.leaving) if row.leaving else None,
+        leaving=leaving_in(tx, row),
         leaving_since=at_or_none(row.leaving_since),
     )
 

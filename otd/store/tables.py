@@ -94,9 +94,9 @@ endpoints = Table(
     "endpoints",
     metadata,
     Column("name", String(64), primary_key=True),
-    Column("endpoint", Text, nullable=False),
+    Column("endpoint", LargeBinary, nullable=False),  # sealed
     Column("removed", Boolean, nullable=False, default=False),
-    Column("leaving", Text),  # the endpoint as it was configured where a `forget` is still owed
+    Column("leaving", LargeBinary),  # sealed: the endpoint as it was configured where a `forget` is still owed
     Column("leaving_since", BigInteger),
     Column("revision", BigInteger, nullable=False, default=0),
     Column("digest", String(128), nullable=False, default=""),

@@ -33,7 +33,7 @@ LONG = HOUR
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[SqlStore]:
-    store = SqlStore(f"sqlite:///{tmp_path / 'otd.db'}?timeout=0.05", KEY)
+    store = SqlStore(f"sqlite:///{tmp_path / 'otd.db'}", KEY)
     yield store
     store.close()
 
@@ -212,7 +212,8 @@ def test_waiting_doubles_up_to_five_minutes() -> None:
     assert waits == [5, 10, 20, 160, 300, 300, 300]
 
 
-def test_a_database_that_does_not_answer_for_a_while_stops_nothing(store: SqlStore, tmp_path: Path) -> None:
+def test_a_database_that_does_not_answer_for_a_while_stops_nothing(tmp_path: Path) -> None:
+    store = SqlStore(f"sqlite:///{tmp_path / 'otd.db'}?timeout=0.05", KEY)
     adopt(store, rooms=1)
     carried = free()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG))
@@ -227,6 +228,7 @@ def test_a_database_that_does_not_answer_for_a_while_stops_nothing(store: SqlSto
             carried.names(1)
     assert [entry["event"] for entry in logs] == ["the store does not answer", "the store answers again"]
     assert logs[0]["type"] == "Unreachable"
+    store.close()
 
 
 def test_a_thread_that_is_stuck_is_told(store: SqlStore) -> None:

@@ -153,16 +153,23 @@ def test_a_store_that_could_not_be_opened_does_not_stay_locked(path: Path) -> No
 
 # what is at rest --------------------------------------------------------------------------------------------------
 
-PRIVATE = ("Quarterly-Surprise", "987654321", "Olivia-Organizer", "standup-with-olivia.ics", "two-fields-differ")
+PRIVATE = (
+    "Quarterly-Surprise",
+    "987654321",
+    "sha256:a-password's-hash",
+    "Olivia-Organizer",
+    "standup-with-olivia.ics",
+    "two-fields-differ",
+)
 
 
 def test_nothing_private_is_in_the_files_in_clear(path: Path) -> None:
-    subject, passcode, organizer, file, detail = PRIVATE
+    subject, passcode, password_hash, organizer, file, detail = PRIVATE
     dial = DialString(protocol="sip", uri=f"{passcode}@t.plcm.vc")
     booking = a_booking(title=subject, organizer=organizer, dial=dial)
     wanted = BookingList(endpoint="codec1", window=WINDOW, bookings=(booking,))
     with opened(path) as store:
-        store.adopt([a_room()], [an_endpoint()], CAPS, "d")
+        store.adopt([a_room()], [an_endpoint(password_hash=password_hash)], CAPS, "d")
         store.save_reading(a_reading(problems=(file,)))
         store.put_part("codec1", "room1", (booking,))
         revision = store.put_desired(wanted, "d")

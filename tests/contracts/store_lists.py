@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from otd.errors import Denied, Missing, Unreachable
+from otd.errors import Denied, Missing, Unreachable, Unsupported
 from otd.model import (
     Failed,
 )
@@ -97,6 +97,13 @@ class ListsContract(StoreCase):
         assert (desired.revision, desired.list) == (before + 501, a_list("b1"))
         with pytest.raises(Missing):
             self.store.renumber("elsewhere", 1)
+
+    def test_a_revision_that_no_centre_can_have_given_is_not_followed(self) -> None:
+        self.adopt(endpoints=(an_endpoint(),))
+        revision = self.store.put_desired(a_list("b1"), "d1")
+        with pytest.raises(Unsupported):
+            self.store.renumber("codec1", 2**63)
+        assert self.store.endpoint("codec1").revision == revision
 
     def test_an_endpoint_that_is_not_configured_is_missing(self) -> None:
         with pytest.raises(Missing):

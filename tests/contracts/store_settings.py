@@ -100,6 +100,23 @@ class SettingsContract(StoreCase):
             self.state()
         assert {row.name for row in self.store.work()} == {"room1"}
 
+    def test_a_removed_endpoint_that_nobody_can_tell_to_forget_is_given_up(self) -> None:
+        self.adopt(endpoints=(an_endpoint(),))
+        self.deliver()
+        self.adopt(endpoints=())
+        self.store.give_up("codec1")
+        assert self.store.endpoints() == ()
+        assert {row.name for row in self.store.work()} == {"room1"}
+        self.store.give_up("codec1")  # once more does no harm
+
+    def test_an_endpoint_whose_old_pool_does_not_answer_owes_it_nothing_any_more(self) -> None:
+        self.adopt(endpoints=(an_endpoint(),))
+        self.deliver()
+        self.adopt(endpoints=(an_endpoint(pool="lab"),))
+        self.store.give_up("codec1")
+        assert (self.state().leaving, self.state().leaving_since) == (None, None)
+        assert self.state().endpoint == an_endpoint(pool="lab")
+
     def test_a_removed_endpoint_gets_no_list(self) -> None:
         self.adopt(endpoints=(an_endpoint(),))
         self.store.put_desired(a_list("b1"), "d1")

@@ -75,6 +75,7 @@ class WorkContract(StoreCase):
 
     def test_a_row_whose_worker_dies_each_time_does_not_come_before_all_others(self) -> None:
         self.adopt(rooms=3, caps={"office": 1})
+        self.pass_time(SECOND)
         tried = []
         for _ in range(3):
             tried += self.names()

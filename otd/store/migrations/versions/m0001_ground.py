@@ -64,9 +64,9 @@ def upgrade() -> None:
     op.create_table(
         "endpoints",
         sa.Column("name", sa.String(64), nullable=False),
-        sa.Column("endpoint", sa.Text, nullable=False),
+        sa.Column("endpoint", sa.LargeBinary, nullable=False),
         sa.Column("removed", sa.Boolean, nullable=False),
-        sa.Column("leaving", sa.Text),
+        sa.Column("leaving", sa.LargeBinary),
         sa.Column("leaving_since", sa.BigInteger),
         sa.Column("revision", sa.BigInteger, nullable=False),
         sa.Column("digest", sa.String(128), nullable=False),
