@@ -27,9 +27,10 @@ class OtdError(Exception):
 
     code = "error"
 
-    def __init__(self, where: str, why: str, mend: str = "") -> None:
+    def __init__(self, where: str, why: str, mend: str = "", *, reason: str = "") -> None:
         super().__init__(f"{where}: {why}" + (f" ({mend})" if mend else ""))
         self.where, self.why, self.mend = where, why, mend
+        self.reason = reason  # a word that tells apart what has the same code, such as "password" and "role"
 
 
 class Retryable(OtdError):

@@ -17,6 +17,7 @@ Sensitivity = Literal["normal", "personal", "private", "confidential"]
 ShowAs = Literal["free", "tentative", "busy", "oof", "elsewhere", "unknown"]
 Response = Literal["none", "organizer", "tentative", "accepted", "declined", "unanswered"]
 Protocol = Literal["sip", "h323"]
+Mode = Literal["deliver", "observe"]
 
 
 def _aware(*times: datetime | None) -> None:
@@ -67,8 +68,18 @@ class Endpoint:
     rooms: tuple[str, ...]
     credential: str = ""  # the name of a secret of the relay's
     label: str = ""
-    trust: str = "pin"  # "pin" (first use) | "sha256:HEX" (a fingerprint) | "ca" (system CAs) | "ca:NAME" (a CA file)
+    trust: str = "pin"  # "pin" (first use) | "sha256:HEX" | "ca" (system CAs) | "ca:NAME" (a CA file) | "plaintext-http"
     interface: str = "auto"  # cisco: auto | bookingsputxml | put
+    tls: str = ""  # cisco: "legacy" also speaks TLS 1.0 with weak ciphers, to this endpoint only
+    session: bool = False  # cisco: signs in with a session for each delivery, instead of a password in each request
+    mode: Literal["", "deliver", "observe"] = ""  # its own; "" as its pool's. observe: it is read and never written
+    pool_mode: Mode = "deliver"  # what its pool's settings say
+    model: str = ""  # polycom: hdx | gs | videoos | trio; decides the strategy, when that is empty
+    strategy: tuple[str, ...] = ()  # polycom: how a dial string is stated, see otd.relay.face.body; () as the model wants
+    mailbox: str = ""  # polycom: the room's address as it was typed on the endpoint; the face knows no other
+    domain: str = ""  # polycom: of the login, may be empty
+    username: str = ""  # polycom: of the login, without the domain
+    password_hash: str = field(default="", repr=False)  # polycom: "sha256:SALT:HEX", see otd.relay.face.credentials
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -377,6 +388,22 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What an endpoint is, as its driver found out; "" and None stand for what it does not say."""
+
+    software: str = ""
+    product: str = ""
+    serial: str = ""
+    mode: Literal["", "teams"] = ""  # teams: it runs as a Microsoft Teams Room
+    role: Literal["", "admin", "user"] = ""  # of the account: "user" may not write
+    uptime: timedelta | None = None
+    clock_offset: timedelta | None = None  # how far its clock is ahead of the centre's
+    provisioning: str = ""  # who manages it, in its own words: Off, TMS, Webex, CUCM, ...
+    hides: tuple[str, ...] = ()  # settings of its own that keep bookings, or parts of them, off its screen
+    interface: str = ""  # cisco: what takes its list, put or bookingsputxml
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
     """What a relay found after a delivery or a read-back."""
 
@@ -394,7 +421,9 @@ class Receipt:
     highest: int = 0  # stale: the highest revision that the relay has seen
     detail: str = ""  # one line for the administrator
     mend: str = ""
+    reason: str = ""  # tells apart what has the same outcome: password, role, teams, list
     retry_after: timedelta | None = None
+    facts: Facts | None = None  # what was learned on the way, if anything was
 
     def __post_init__(self) -> None:
         _aware(self.at)
@@ -495,6 +524,12 @@ class EndpointState:
     removed: bool = False  # no longer configured; the row stays until a `forget` was answered
     leaving: Endpoint | None = None  # as it was where a `forget` is still owed: removed, or moved to another pool
     leaving_since: datetime | None = None
+    mode: Mode = "deliver"  # its own setting, else what its pool was cut over to, else its pool's setting
+    facts: Facts | None = None  # as last learned
+    overwrites: int = 0  # read-backs with bookings of another system, since one found ours to have stayed
+    mended: str = ""  # what was last found on it that was then put right: a word of otd.deliveries.finding
+    mended_at: datetime | None = None
+    refusals: int = 0  # other endpoints that refuse the same credential's password
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -537,6 +572,7 @@ class LaneState:
     paused_until: datetime | None = None
     why: str = ""
     leased: int = 0
+    mode: Literal["", "deliver", "observe"] = ""  # a pool: what it was cut over to; "" as the settings say
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
