@@ -206,6 +206,66 @@ class Failed:
 Reading = Complete | Empty | Failed
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptMeeting:
+    """A meeting as it is kept for replay, see otd.readings: of its attendees only their domains."""
+
+    meeting: Meeting
+    body_left_out: bool = False  # it had one, which was not to be kept: what it said about joining is not known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptReading:
+    """A reading that is kept for replay. `at` is the database's clock."""
+
+    room: str
+    at: datetime
+    window: Window
+    meetings: tuple[KeptMeeting, ...] = ()
+
+    def __post_init__(self) -> None:
+        _aware(self.at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadingMark:
+    """That there is a kept reading, and how many meetings are in it. `id` is "ROOM/MILLISECONDS"."""
+
+    id: str
+    room: str
+    at: datetime
+    meetings: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What a refresh has to know before it begins: the database's clock, and what is remembered of the room."""
+
+    now: datetime
+    rules: str = ""  # the digest of the rules in force, "" before there were any
+    frozen: bool = False  # dial strings that are in place stay, see otd.brake
+    reading: str = ""  # the digest of the last reading kept of the room
+    emptied: bool = False  # it went from bookings to none a short while ago, or the brake keeps it from doing so
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Brake:
+    """What the brake holds: `name` is a calendar, or "rules"; `things` is how many rooms or bookings it is about."""
+
+    name: str
+    since: datetime
+    things: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Emptied:
+    """A room that the brake keeps from going empty, and what its endpoints are to go on showing."""
+
+    room: str
+    parts: tuple[tuple[str, tuple[Booking, ...]], ...]  # by endpoint
+
+
 # --- what an invitation says about joining ------------------------------------------------------------------------
 
 
@@ -449,12 +509,13 @@ class Hello:
 
 # --- work ---------------------------------------------------------------------------------------------------------
 
-WorkKind = Literal["refresh", "deliver"]
+WorkKind = Literal["refresh", "deliver", "tidy"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """A row that was claimed: what is due, under whose lease. `name` is the room (refresh) or endpoint (deliver)."""
+    """A row that was claimed: what is due, under whose lease. `name` is the room (refresh), the endpoint (deliver) or
+    the house (tidy)."""
 
     kind: WorkKind
     name: str
