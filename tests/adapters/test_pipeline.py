@@ -64,7 +64,7 @@ class House:
         self, folder: Path, *, rooms: tuple[Room, ...] = (ROOM,), endpoints: tuple[Endpoint, ...] = (ENDPOINT,)
     ) -> None:
         self.clock = SystemClock()
-        self.calendar = MemoryCalendar("office", clock=self.clock)
+        self.calendar = MemoryCalendar("office", clock=self.clock, mailboxes={room.mailbox: () for room in rooms})
         self.driver = MemoryDriver()
         self.store = SqlStore(f"sqlite:///{folder / 'otd.db'}", b"k" * 32)
         self.bus = LocalBus(concurrency=4)
