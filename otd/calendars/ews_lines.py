@@ -28,7 +28,7 @@ from otd.calendars.ews_soap import account
 from otd.calendars.ews_transport import Adapter, holding, tls_context
 from otd.calendars.lockout import Lockout
 from otd.calendars.trust import must_be_https, trust
-from otd.errors import BadSetting, Denied, Garbled, Unreachable
+from otd.errors import BadSetting, Denied, Unreachable
 from otd.outbound import Deadline
 from otd.ports import Clock, Secrets
 
@@ -43,16 +43,9 @@ class _Policy(FailFast):  # type: ignore[misc]
         self._adapter, self._clock = adapter, clock
 
     def raise_response_errors(self, response: Any) -> None:
-        body: bytes = response.content
-        kind = response.headers.get("Content-Type", "")
-        if response.status_code == 200 and not kind.lower().startswith("text/html"):
-            return
         if response.status_code == 200:
-            raise Garbled(
-                self._adapter.where,
-                "a web page came in place of an answer",
-                "look for a proxy or a sign-in page before the server",
-            )
+            return
+        body: bytes = response.content
         if response.status_code == 500 and body.lstrip()[:1] == b"<" and b"Envelope" in body[:1000]:
             return  # a SOAP fault
         raise refusal(response.status_code, response.headers, body, where=self._adapter.where, now=self._clock.now())

@@ -6,6 +6,7 @@ import gzip
 import logging
 import re
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,11 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from exchangelib.protocol import CachingProtocol
 from lxml import etree
 
 from otd.calendars.access import EwsAccess
 from otd.calendars.ews import LOOKS, EwsCalendar
+from otd.calendars.ews_transport import Adapter, holding, tls_context
 from otd.calendars.lockout import ATTEMPTS
 from otd.errors import (
     BadSetting,
@@ -35,12 +38,15 @@ from otd.errors import (
 )
 from otd.formats.hidden import HIDDEN
 from otd.lab import faults
+from otd.lab.certificates import self_signed
 from otd.lab.ews import Ews
 from otd.lab.faults import Fault
 from otd.lab.mailboxes import Mailboxes
 from otd.lab.server import Server
 from otd.model import Complete, Empty, Failed, Meeting, Reading, Room, Window
+from otd.outbound import Deadline
 from tests.adapters.mailboxes import SecretsOf, as_meeting, lay
+from tests.adapters.ntlm import Ntlm
 from tests.adapters.recorder import Asked, Instead, Recorder
 from tests.contracts.calendar import HOUR, T0, WINDOW, CalendarContract, FixedClock, Planned, a_room, planned
 
@@ -259,6 +265,16 @@ def test_a_server_that_never_shows_the_whole_view_is_not_asked_for_ever(lab: Lab
     assert "GetItem" not in lab.operations()
 
 
+def test_a_calendar_that_would_take_very_many_looks_is_given_up(lab: Lab) -> None:
+    half = timedelta(minutes=30)
+    starts = [T0 + n * half for n in range(80)]
+    lab.lay(*(planned(f"m{n}", start=start, end=start + half / 2) for n, start in enumerate(starts)))
+    calendar = lab.calendar(view_size=2)
+    assert isinstance(error(calendar), Truncated)
+    assert lab.operations() == ["FindItem"] * LOOKS
+    calendar.close()
+
+
 def test_more_meetings_at_once_than_a_view_holds_are_a_failed_read(lab: Lab) -> None:
     lab.lay(*(planned(f"m{n}") for n in range(5)))
     calendar = lab.calendar(view_size=4)
@@ -403,8 +419,8 @@ def test_a_mailbox_that_changes_between_two_looks_fails_the_read(lab: Lab) -> No
         envelope("FindItem", success("FindItem", "")),
         envelope("FindItem"),
         view(key("A").replace("Id=", "No=")),
-        b"<!DOCTYPE a [<!ENTITY b 'c'>]>" + view(),
-        '<?xml version="1.0" encoding="utf-16"?><!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>'.encode("utf-16"),
+        view().replace(b"?>", b"?><!DOCTYPE a [<!ENTITY b 'c'>]>", 1),
+        view().decode().replace("utf-8", "utf-16").replace("?>", "?><!DOCTYPE a []>", 1).encode("utf-16"),
         b"<a>" * 100_000,
     ],
 )
@@ -646,6 +662,66 @@ def test_a_mailbox_out_of_reach_does_not_count_as_a_wrong_password(lab: Lab, cal
     assert isinstance(read(calendar), Complete)
 
 
+@pytest.fixture
+def ntlm(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Ntlm]:
+    """Makes the server ask for NTLM instead, bound to the channel with this certificate."""
+    domain, _, name = ACCOUNT.partition("\\")
+    users = tmp_path / "users"
+    users.write_text(f"{domain}:{name}:{PASSWORD}", encoding="utf-8")
+    monkeypatch.setenv("NTLM_USER_FILE", str(users))
+
+    def made(certificate: str) -> Ntlm:
+        before = Ntlm(lab.exchange, basic=f"{ACCOUNT}:{PASSWORD}", certificate=certificate)
+        lab.recorder.app = before
+        return before
+
+    return made
+
+
+def test_ntlm_signs_a_connection_in_once_and_is_bound_to_its_tls(lab: Lab, ntlm: Callable[[str], Ntlm]) -> None:
+    before = ntlm(lab.server.certificate)
+    lab.lay(planned())
+    calendar = lab.calendar(auth="ntlm", connections=1)
+    assert isinstance(read(calendar), Complete)
+    lab.lay(planned(subject="Changed"))
+    assert isinstance(read(calendar), Complete)
+    assert before.handshakes == 1
+    calendar.close()
+
+
+def test_ntlm_through_somebody_elses_tls_is_refused(lab: Lab, ntlm: Callable[[str], Ntlm]) -> None:
+    ntlm(self_signed("proxy").pem)
+    lab.lay(planned())
+    calendar = lab.calendar(auth="ntlm")
+    failed = error(calendar)
+    assert isinstance(failed, Denied)
+    assert "Extended Protection" in failed.mend
+    calendar.close()
+
+
+def test_a_wrong_password_is_denied_by_ntlm_too(lab: Lab, ntlm: Callable[[str], Ntlm]) -> None:
+    ntlm(lab.server.certificate)
+    lab.lay(planned())
+    calendar = lab.calendar(auth="ntlm", secrets=SecretsOf({"ews-password": "tippfehler"}))
+    assert isinstance(error(calendar), Denied)
+    calendar.close()
+
+
+def test_a_server_without_ntlm_denies_it(lab: Lab) -> None:
+    lab.lay(planned())
+    calendar = lab.calendar(auth="ntlm")
+    assert isinstance(error(calendar), Denied)
+    calendar.close()
+
+
+def test_a_server_that_breaks_off_the_handshake_of_ntlm_is_a_failed_read(lab: Lab) -> None:
+    first = Instead(status=401, headers=(("www-authenticate", "NTLM"),))
+    lab.recorder.instead = lambda asked: Instead(status=503) if "authorization" in asked.headers else first
+    calendar = lab.calendar(auth="ntlm")
+    assert isinstance(error(calendar), Unreachable)
+    calendar.close()
+
+
 @pytest.mark.parametrize(
     ("wrong", "kind", "said"),
     [
@@ -673,6 +749,15 @@ def test_a_certificate_that_no_ca_vouches_for_is_not_trusted(lab: Lab, monkeypat
     assert isinstance(error(calendar), Untrusted)
     assert lab.recorder.asked == []
     calendar.close()
+
+
+def test_with_a_ca_file_its_cas_are_the_only_ones(lab: Lab) -> None:
+    context = ssl.create_default_context(cafile=lab.ca_file)
+    adapter = Adapter(tls_context(context), "exchange", 1_000_000)
+    with requests.Session() as session, holding(Deadline.after(timedelta(seconds=5))):
+        session.mount(lab.server.url, adapter)
+        assert session.get(f"{lab.server.url}/elsewhere").status_code == 404
+    assert len(context.get_ca_certs()) == 1
 
 
 def test_no_proxy_from_the_environment_sees_the_password(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

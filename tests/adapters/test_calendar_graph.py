@@ -638,6 +638,21 @@ def test_a_certificate_that_was_not_uploaded_is_refused(lab: Lab) -> None:
     calendar.close()
 
 
+def test_a_secret_goes_to_the_configured_authority_only(recorder: tuple[Recorder, Lab]) -> None:
+    before, lab = recorder
+    lab.lay(planned())
+    other = Recorder(lab.graph)
+    with Server(other, tls=True) as elsewhere:
+        stated = {name: f"{elsewhere.url}/t/oauth2/v2.0/token" for name in ("token_endpoint", "authorization_endpoint")}
+        before.instead = lambda asked: Instead(json.dumps(stated).encode()) if "openid" in asked.url else None
+        calendar = lab.calendar()
+        failed = error(calendar)
+        calendar.close()
+    assert isinstance(failed, Garbled)
+    assert "another host" in failed.why
+    assert other.asked == []
+
+
 def test_every_cloud_has_its_own_authority_and_root() -> None:
     assert len({root for _, root in CLOUDS.values()}) == len(CLOUDS) == 4
     access = GraphAccess(tenant="t", client_id="c", secret="s", cloud="gcc-high")
