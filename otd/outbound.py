@@ -59,18 +59,28 @@ class Trust:
     accept: Callable[[bytes], None] | None = None
 
 
-def public_trust(ca_file: str = "") -> Trust:
+def public_trust(ca_file: str = "", *, legacy: bool = False) -> Trust:
     """The system's CAs, or the CAs of one PEM file; the name in the certificate must match."""
-    return Trust(context=ssl.create_default_context(cafile=ca_file or None))
+    return Trust(context=_aged(ssl.create_default_context(cafile=ca_file or None), legacy))
 
 
-def pinned_trust(accept: Callable[[bytes], None]) -> Trust:
+def pinned_trust(accept: Callable[[bytes], None], *, legacy: bool = False) -> Trust:
     """One certificate, judged by `accept`, which raises Untrusted. No CA is asked and no name compared: the
     fingerprint says more than either."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE  # the pin decides, see _connect_tls
-    return Trust(context=context, accept=accept)
+    return Trust(context=_aged(context, legacy), accept=accept)
+
+
+def _aged(context: ssl.SSLContext, legacy: bool) -> ssl.SSLContext:
+    """With `legacy` it also speaks TLS 1.0 with the ciphers, hashes and short keys of that time. A context belongs to
+    one Http, so nobody else is weakened by it."""
+    if legacy:
+        context.set_ciphers("DEFAULT:@SECLEVEL=0")
+        context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+        context.options |= 0x4  # OP_LEGACY_SERVER_CONNECT, which ssl names from Python 3.12 on
+    return context
 
 
 def fingerprint(der: bytes) -> str:

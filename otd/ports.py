@@ -17,6 +17,7 @@ from otd.model import (
     Desired,
     Endpoint,
     EndpointState,
+    Facts,
     Hello,
     LaneState,
     Reading,
@@ -92,6 +93,11 @@ class EndpointDriver(Protocol):
 
     def seen(self, endpoint: Endpoint, bookings: tuple[Booking, ...]) -> tuple[Seen, ...]:
         """What `read` should give back after `put` of these bookings. Pure."""
+        ...
+
+    def facts(self, endpoint: Endpoint, *, within: timedelta) -> Facts:
+        """What the endpoint is. What seldom changes may be kept from an earlier call while the endpoint did neither
+        restart nor fail; `uptime` is always new. `clock_offset` is measured by this machine's clock."""
         ...
 
     def close(self) -> None:

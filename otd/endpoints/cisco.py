@@ -1,27 +1,41 @@
 """Cisco endpoints over HTTPS: detect, put, read back.
 
-Basic authentication; endpoints serve one such request a second and queue thirty, so requests to one endpoint are kept
-a second apart. Endpoints up to CE9 take their list by /bookingsputxml, RoomOS 10 and later by `Bookings Put`, and by
-/bookingsputxml where they do not know it or refuse a meeting without a number.
+Endpoints up to CE9 take their list by /bookingsputxml, RoomOS 10 and later by `Bookings Put`, and by /bookingsputxml
+where they do not know it or refuse a meeting without a number.
 """
 
 from __future__ import annotations
 
-import base64
 import threading
 import time
-from datetime import timedelta
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 from otd.endpoints import cisco_documents as documents
+from otd.endpoints import cisco_facts as pages
 from otd.endpoints.cisco_documents import CiscoSeen, Software
-from otd.errors import BadSetting, Denied, Missing, OtdError, Unreachable, Unsupported, Untrusted
-from otd.model import Booking, Endpoint
-from otd.outbound import Deadline, Http, Trust, fingerprint, pinned_trust, public_trust
+from otd.endpoints.cisco_line import SPACING, STALE, Accounts, Line, Paces, Sessions
+from otd.errors import BadSetting, Denied, Missing, OtdError, Unsupported, Untrusted
+from otd.model import Booking, Endpoint, Facts
+from otd.outbound import Trust, fingerprint, pinned_trust, public_trust
 from otd.ports import Pins, Secrets
 
-SPACING = timedelta(seconds=1)
-_LIMIT = 8 * 1024 * 1024  # bytes of an answer
-_VERSION_PATH = "/getxml?location=/Status/SystemUnit/Software/Version"
+PLAINTEXT = "plaintext-http"  # the only `trust` that speaks HTTP without TLS
+_LEARN_EVERY = timedelta(days=1)
+_SLACK = timedelta(seconds=5)  # uptimes are whole seconds, and asking takes time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """What was learned of an endpoint; `wholly` with all that is asked for only now and then."""
+
+    software: Software
+    facts: Facts
+    wholly: bool
+    at: float  # when it was learned, monotonic
+    booted_at: float | None  # monotonic
 
 
 class CiscoDriver:
@@ -34,149 +48,173 @@ class CiscoDriver:
         pins: Pins,
         ca_files: dict[str, str] | None = None,
         spacing: timedelta = SPACING,
+        stale: timedelta = STALE,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._secrets, self._pins, self._ca_files, self._spacing = secrets, pins, ca_files or {}, spacing
+        """`spacing` keeps requests with a password apart, `stale` is the age of a session that nobody uses any more,
+        `now` is what the endpoint's clock is measured by."""
+        self._pins, self._ca_files, self._now = pins, ca_files or {}, now
+        self._accounts, self._paces, self._sessions = Accounts(secrets), Paces(spacing), Sessions(stale)
         self._guard = threading.Lock()
-        self._free_at: dict[str, float] = {}  # monotonic, by address: the next request may go out then
-        self._software: dict[str, Software] = {}
+        self._known: dict[str, _Known] = {}
         self._interface: dict[str, str] = {}  # what worked last
 
     def put(self, endpoint: Endpoint, bookings: tuple[Booking, ...], *, within: timedelta) -> None:
-        with _Line(self, endpoint, within) as line:
+        with self._line(endpoint, within) as line:
             interface = self._choose(endpoint, line)
             if interface == "put":
-                try:
-                    self._put_json(line, bookings)
-                except (Missing, Unsupported):
-                    if endpoint.interface == "put":
-                        raise
-                    interface = "bookingsputxml"
+                interface = self._put_json(line, bookings)
             if interface == "bookingsputxml":
                 line.post("/bookingsputxml", documents.bookings_xml(bookings))
             self._interface[endpoint.name] = interface
 
     def read(self, endpoint: Endpoint, *, within: timedelta) -> tuple[CiscoSeen, ...]:
-        with _Line(self, endpoint, within) as line:
+        with self._line(endpoint, within) as line:
             return documents.seen_in(line.post("/putxml", documents.list_command()), endpoint.name)
 
     def seen(self, endpoint: Endpoint, bookings: tuple[Booking, ...]) -> tuple[CiscoSeen, ...]:
         return tuple(documents.seen(booking) for booking in bookings)
 
-    def software(self, endpoint: Endpoint, *, within: timedelta) -> Software:
-        """What the endpoint runs, asked anew."""
-        with _Line(self, endpoint, within) as line:
-            return self._detect(endpoint, line)
+    def facts(self, endpoint: Endpoint, *, within: timedelta) -> Facts:
+        """One request tells whether it restarted; only then, after a failure and once a day the rest is asked for."""
+        with self._line(endpoint, within) as line:
+            software, unit = pages.unit(line.get(pages.UNIT_PATH), endpoint.name)
+            known = self._known.get(endpoint.name)
+            if known is None or not known.wholly or _restarted(known, unit) or _is_old(known):
+                known = self._learned(endpoint, software, self._rest(line, unit), wholly=True)
+            interface = self._interface.get(endpoint.name, "")
+            return replace(known.facts, uptime=unit.uptime, interface=interface)
 
     def close(self) -> None:
         """Nothing is kept open between calls."""
 
-    def _choose(self, endpoint: Endpoint, line: _Line) -> str:
+    def forget(self, endpoint: str) -> None:
+        """Drop what was learned about an endpoint; the next call detects it anew."""
+        with self._guard:
+            self._known.pop(endpoint, None)
+            self._interface.pop(endpoint, None)
+
+    def _line(self, endpoint: Endpoint, within: timedelta) -> Line:
+        return Line(
+            endpoint,
+            trust=self._trust(endpoint),
+            accounts=self._accounts,
+            paces=self._paces,
+            sessions=self._sessions,
+            within=within,
+            failed=self.forget,
+        )
+
+    # writing ------------------------------------------------------------------------------------------------------
+
+    def _choose(self, endpoint: Endpoint, line: Line) -> str:
         if endpoint.interface != "auto":
             return endpoint.interface
         if endpoint.name in self._interface:
             return self._interface[endpoint.name]
-        return "put" if self._detect(endpoint, line).puts_json else "bookingsputxml"
+        return "put" if self._software(line).puts_json else "bookingsputxml"
 
-    def _detect(self, endpoint: Endpoint, line: _Line) -> Software:
-        found = documents.software_of(line.get(_VERSION_PATH), endpoint.name)
-        if self._software.get(endpoint.name) != found:  # new, or upgraded: what worked before proves nothing
-            self._interface.pop(endpoint.name, None)
-        self._software[endpoint.name] = found
-        return found
+    def _put_json(self, line: Line, bookings: tuple[Booking, ...]) -> str:
+        """Put by `Bookings Put`; which interface is to be used, another one when this one is not to be had."""
+        body = documents.bookings_json(bookings, self._software(line))
+        try:
+            answer = line.post("/putxml", documents.put_command(body))
+            documents.result(answer, "BookingsPutResult", line.endpoint.name)
+        except (Missing, Unsupported) as error:
+            if line.endpoint.interface == "put" or error.reason == "teams":
+                raise
+            return "bookingsputxml"
+        return "put"
 
-    def _put_json(self, line: _Line, bookings: tuple[Booking, ...]) -> None:
-        software = self._software.get(line.endpoint.name) or self._detect(line.endpoint, line)
-        body = documents.bookings_json(bookings, software)
-        documents.result(line.post("/putxml", documents.put_command(body)), "BookingsPutResult", line.endpoint.name)
+    # learning -----------------------------------------------------------------------------------------------------
 
-    def forget(self, endpoint: str) -> None:
-        """Drop what was learned about an endpoint; the next call detects it anew."""
-        for learned in (self._software, self._interface):
-            learned.pop(endpoint, None)
+    def _software(self, line: Line) -> Software:
+        known = self._known.get(line.endpoint.name)
+        if known is not None:
+            return known.software
+        software, unit = pages.unit(line.get(pages.UNIT_PATH), line.endpoint.name)
+        self._learned(line.endpoint, software, unit, wholly=False)
+        return software
 
-    def _trust(self, endpoint: Endpoint) -> Trust:
-        """As the endpoint's `trust` says: "pin", "sha256:HEX", "ca" or "ca:NAME"."""
+    def _learned(self, endpoint: Endpoint, software: Software, facts: Facts, *, wholly: bool) -> _Known:
+        now = time.monotonic()
+        known = _Known(software=software, facts=facts, wholly=wholly, at=now, booted_at=_booted_at(facts, now))
+        with self._guard:
+            before = self._known.get(endpoint.name)
+            if before is not None and before.software != software:  # upgraded: what worked before proves nothing
+                self._interface.pop(endpoint.name, None)
+            self._known[endpoint.name] = known
+        return known
+
+    def _rest(self, line: Line, unit: Facts) -> Facts:
+        """All that is asked for now and then. What this software does not know stays unknown."""
+        name = line.endpoint.name
+        clock = pages.system_time(line.get(pages.TIME_PATH), name)
+        return replace(
+            unit,
+            clock_offset=clock - self._now().replace(microsecond=0) if clock else None,
+            mode="teams" if pages.is_teams_room(line.get(pages.TEAMS_PATH), name) else "",
+            provisioning=pages.provisioning(line.get(pages.PROVISIONING_PATH), name),
+            hides=pages.hides(line.get(pages.BOOKINGS_PATH), name),
+            role=_role(line),
+        )
+
+    # trust --------------------------------------------------------------------------------------------------------
+
+    def _trust(self, endpoint: Endpoint) -> Trust | None:
+        """As the endpoint's `trust` says: "pin", "sha256:HEX", "ca", "ca:NAME"; None for "plaintext-http"."""
+        legacy = endpoint.tls == "legacy"
+        if endpoint.trust == PLAINTEXT:
+            return None
         if endpoint.trust == "ca":
-            return public_trust()
+            return public_trust(legacy=legacy)
         if endpoint.trust.startswith("ca:"):
             name = endpoint.trust.removeprefix("ca:")
             if name not in self._ca_files:
                 raise BadSetting(f"endpoint {endpoint.name}", f"no CA file named {name}", "add it to this relay")
-            return public_trust(self._ca_files[name])
-        return pinned_trust(lambda der: self._check_pin(endpoint, der))
+            return public_trust(self._ca_files[name], legacy=legacy)
+        return pinned_trust(lambda der: self._check_pin(endpoint, der), legacy=legacy)
 
     def _check_pin(self, endpoint: Endpoint, der: bytes) -> None:
         found = fingerprint(der)
-        wanted = endpoint.trust if endpoint.trust != "pin" else self._pins.pin(endpoint.name, found)
-        if found != wanted.lower():
-            raise Untrusted(
-                endpoint.name,
-                f"it shows another certificate than the pinned one ({wanted})",
-                f'if it was replaced or reset, set trust = "{found}"; if not, somebody may be in between',
-            )
-
-    def _authorization(self, endpoint: Endpoint) -> str:
-        secret = self._secrets.get(endpoint.credential)
-        if ":" not in secret:
-            raise BadSetting(
-                f"secret {endpoint.credential}", "it is not of the form user:password", "write user:password"
-            )
-        return "Basic " + base64.b64encode(secret.encode()).decode()
-
-    def _turn(self, address: str) -> float:
-        """Seconds to wait until a request to this address may go out; the turn is taken."""
-        with self._guard:
-            now = time.monotonic()
-            at = max(now, self._free_at.get(address, 0.0))
-            self._free_at[address] = at + self._spacing.total_seconds()
-            return at - now
+        if endpoint.trust == "pin":
+            wanted = self._pins.pin(endpoint.name, found)
+            mend = f"if it was replaced or reset, `otd endpoints pin {endpoint.name}`"
+        else:
+            wanted = endpoint.trust.lower()
+            mend = f'if it was replaced or reset, set trust = "{found}"'
+        if found != wanted:
+            why = f"it shows another certificate ({found}) than the pinned one ({wanted})"
+            raise Untrusted(endpoint.name, why, f"{mend}; if not, somebody may be in between")
 
 
-class _Line:
-    """The requests of one call to one endpoint, under one deadline."""
+def _role(line: Line) -> Literal["", "admin", "user"]:
+    """Whether the account may write, asked without writing: only an Admin may list the sessions."""
+    try:
+        for _ in pages.sessions(line.post("/putxml", pages.session_list_command()), line.endpoint.name):
+            pass
+    except Denied as error:
+        if error.reason != "role":
+            raise
+        return "user"
+    except OtdError as error:
+        if not pages.says_no_more(error):
+            raise
+        return ""
+    return "admin"
 
-    def __init__(self, driver: CiscoDriver, endpoint: Endpoint, within: timedelta) -> None:
-        self.endpoint = endpoint
-        self._driver = driver
-        self._deadline = Deadline.after(within)
-        self._headers = {"Authorization": driver._authorization(endpoint), "Content-Type": "text/xml; charset=utf-8"}
-        self._http = Http(trust=driver._trust(endpoint), limit=_LIMIT, connections=1)
 
-    def __enter__(self) -> _Line:
-        return self
+def _restarted(known: _Known, unit: Facts) -> bool:
+    """Whether it has been up for less long than it would be without a restart."""
+    booted_at = _booted_at(unit, time.monotonic())
+    return (
+        booted_at is not None and known.booted_at is not None and booted_at > known.booted_at + _SLACK.total_seconds()
+    )
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        self._http.close()
-        if isinstance(error, OtdError) and not isinstance(error, Denied):
-            self._driver.forget(self.endpoint.name)  # it may come back as another software
 
-    def get(self, path: str) -> bytes:
-        return self._call("GET", path, None)
+def _booted_at(facts: Facts, now: float) -> float | None:
+    return None if facts.uptime is None else now - facts.uptime.total_seconds()
 
-    def post(self, path: str, content: bytes) -> bytes:
-        return self._call("POST", path, content)
 
-    def _call(self, method: str, path: str, content: bytes | None) -> bytes:
-        name = self.endpoint.name
-        try:
-            self._wait_for_turn()
-            answer = self._http.request(
-                method,
-                f"https://{self.endpoint.address}{path}",
-                where=name,
-                within=self._deadline.left(),
-                headers=self._headers,
-                content=content,
-            )
-        except TimeoutError:
-            raise Unreachable(name, "there was no time left to ask it") from None
-        if error := documents.status_error(answer.status, name):
-            raise error
-        return answer.body
-
-    def _wait_for_turn(self) -> None:
-        wait = self._driver._turn(self.endpoint.address)
-        if wait > 0:
-            if wait >= self._deadline.remaining():
-                raise TimeoutError
-            threading.Event().wait(wait)
+def _is_old(known: _Known) -> bool:
+    return time.monotonic() - known.at > _LEARN_EVERY.total_seconds()

@@ -50,11 +50,11 @@ class Software:
         return self.major >= 10
 
 
-def software(text: str) -> Software:
+def software(text: str, where: str = "endpoint") -> Software:
     """From `tc7.3.9...`, `ce9.15.0...`, `RoomOS 11.14.2...`. Raises Unsupported for anything else."""
     found = _VERSION.match(text.strip())
     if not found:
-        raise Unsupported("endpoint", "its software version is not one of TC, CE or RoomOS")
+        raise Unsupported(where, "its software version is not one of TC, CE or RoomOS", "is it a Cisco endpoint?")
     return Software(major=int(found["major"]), minor=int(found["minor"]), text=_printable(text.strip())[:64])
 
 
@@ -133,21 +133,22 @@ def _booking_json(booking: Booking, software: Software) -> dict[str, object]:
 
 def put_command(body: str) -> bytes:
     """`xCommand Bookings Put` for /putxml; the JSON goes escaped into <body>."""
-    return _command("Bookings", "Put", body=body)
+    return command("Bookings", "Put", body=body)
 
 
 def list_command() -> bytes:
     """`xCommand Bookings List` without parameters: past, present and future."""
-    return _command("Bookings", "List")
+    return command("Bookings", "List")
 
 
-def _command(*path: str, body: str = "") -> bytes:
+def command(*path: str, **arguments: str) -> bytes:
+    """An xCommand for /putxml. `command="True"` is always there: some software finds no action without it."""
     root = node = etree.Element("Command")
     for word in path:
         node = etree.SubElement(node, word)
     node.set("command", "True")
-    if body:
-        etree.SubElement(node, "body").text = _clean(body)
+    for name, value in arguments.items():
+        etree.SubElement(node, name).text = _clean(value)
     return etree.tostring(root, xml_declaration=True, encoding="UTF-8")
 
 
@@ -160,26 +161,12 @@ def title(booking: Booking) -> str:
 
 
 def parse(body: bytes, where: str) -> etree._Element:
-    """The root of an XML answer, control bytes that some endpoints let through taken out first. Raises Garbled; an HTML
-    page is the sign-in page, so Denied."""
-    head = body[:512].lstrip().lower()
-    if head.startswith((b"<!doctype html", b"<html")):
-        raise Denied(where, "it answered with its sign-in page", "check the endpoint's user name and password")
+    """The root of an XML answer, control bytes that some endpoints let through taken out first. Raises Garbled."""
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
     try:
         return etree.fromstring(_CONTROL_BYTES.sub(b"", body), parser)
     except etree.XMLSyntaxError:
         raise Garbled(where, "the answer is not whole XML") from None
-
-
-def software_of(body: bytes, where: str) -> Software:
-    """From the answer to GET /getxml?location=/Status/SystemUnit/Software/Version."""
-    root = parse(body, where)
-    text = next((node.text or "" for node in root.iter("{*}Version")), "") or root.get("version", "")
-    try:
-        return software(text)
-    except Unsupported as error:
-        raise Unsupported(where, error.why) from None
 
 
 def result(body: bytes, name: str, where: str) -> etree._Element:
@@ -211,12 +198,35 @@ def _refusal(node: etree._Element, where: str) -> OtdError:
     if "unknown command" in reason or "no action" in reason or "address expression" in reason:
         return Missing(where, "it does not know this command")
     if "permission" in reason or "not authorized" in reason or "access denied" in reason:
-        return Denied(where, "its user may not do this", "give the endpoint's user the role Admin")
+        return not_an_admin(where)
     if "not available" in reason or "microsoft teams" in reason:
-        return Unsupported(
-            where, "it takes no bookings in its present mode", "Microsoft Teams Rooms mode reads its own calendar"
-        )
-    return Unsupported(where, f"it refused the list ({node.get('status', 'Error')})")
+        return teams_room(where)
+    why = f"it refused what it was sent ({_printable(node.get('status', 'Error'))[:32]})"
+    return Unsupported(where, why, "`otd endpoints probe` says what it can do", reason="list")
+
+
+def not_an_admin(where: str) -> Denied:
+    """The account is right, and may not write."""
+    return Denied(where, "its user may not write bookings", "give that user the role Admin", reason="role")
+
+
+def teams_room(where: str) -> Unsupported:
+    """It runs as a Microsoft Teams Room, whose calendar is Microsoft's."""
+    return Unsupported(
+        where,
+        "it runs as a Microsoft Teams Room and takes no bookings",
+        "it reads its own calendar: remove it here, or switch it back to RoomOS",
+        reason="teams",
+    )
+
+
+def wrong_password(where: str) -> Denied:
+    return Denied(
+        where,
+        "it refused the user name or password",
+        f"set the right secret, then `otd endpoints retry {where}`; it is not tried again before, as accounts lock",
+        reason="password",
+    )
 
 
 def seen_in(body: bytes, where: str) -> tuple[CiscoSeen, ...]:
@@ -250,21 +260,28 @@ def _seen(id: str, start: datetime, end: datetime, title: str, number: str) -> C
     return CiscoSeen(id=id, end=end, fields=fields)
 
 
-def status_error(status: int, where: str) -> OtdError | None:
-    """What an HTTP status says; None for one whose body is to be read."""
+def refusal(status: int, location: str, body: bytes, where: str) -> OtdError | None:
+    """What is wrong with an answer before its body is read; None when nothing is.
+
+    Old software sends whoever is not signed in to its sign-in page, or answers with that page.
+    """
     if status in (200, 204):
-        return None
-    if status == 401:
-        return Denied(where, "it refused the user name or password", "set the right secret, then `otd endpoints retry`")
+        return wrong_password(where) if _is_page(body) else None
+    if status == 401 or (300 <= status < 400 and location.startswith("/web/signin")):
+        return wrong_password(where)
     if status == 403:
-        return Denied(where, "its user may not do this", "give the endpoint's user the role Admin")
-    if status in (301, 302, 303, 307, 308):
-        return Denied(where, "it redirects to its sign-in page", "check the endpoint's address, user and password")
-    if status == 404:
+        return not_an_admin(where)
+    if 300 <= status < 400:
+        return Garbled(where, "it redirects to another address", "is its address right, or does a proxy stand between?")
+    if status in (404, 405):
         return Missing(where, "it does not have this interface")
     if status == 503:
         return Busy(where, "it is busy: too many requests or sessions", _BUSY)
     return Unreachable(where, f"it answered HTTP {status}")
+
+
+def _is_page(body: bytes) -> bool:
+    return body[:512].lstrip().lower().startswith((b"<!doctype html", b"<html"))
 
 
 def _time(text: str, where: str) -> datetime:

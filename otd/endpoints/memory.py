@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from otd.errors import OtdError, Unreachable
-from otd.model import Booking, Endpoint
+from otd.model import Booking, Endpoint, Facts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +37,7 @@ class MemoryDriver:
         self._lock = threading.Lock()
         self._lists: dict[str, tuple[Booking, ...]] = {}
         self._errors: dict[str, OtdError] = {}
+        self._facts: dict[str, Facts] = {}
         self.puts: dict[str, int] = {}
 
     def fail(self, endpoint: str, error: OtdError | None) -> None:
@@ -50,6 +51,11 @@ class MemoryDriver:
         """As a reboot does."""
         with self._lock:
             self._lists.pop(endpoint, None)
+
+    def become(self, endpoint: str, facts: Facts) -> None:
+        """What it says of itself from now on."""
+        with self._lock:
+            self._facts[endpoint] = facts
 
     def bookings(self, endpoint: str) -> tuple[Booking, ...]:
         with self._lock:
@@ -68,6 +74,11 @@ class MemoryDriver:
 
     def seen(self, endpoint: Endpoint, bookings: tuple[Booking, ...]) -> tuple[MemorySeen, ...]:
         return tuple(_seen(booking) for booking in bookings)
+
+    def facts(self, endpoint: Endpoint, *, within: timedelta) -> Facts:
+        with self._lock:
+            self._answer(endpoint, within)
+            return self._facts.get(endpoint.name, Facts())
 
     def close(self) -> None:
         pass

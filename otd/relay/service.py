@@ -10,17 +10,24 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import structlog
 
 import otd
 from otd.deliveries import seen_digest
 from otd.errors import BadSetting, Busy, Denied, OtdError, Permanent, Untrusted
-from otd.model import Booking, Delivery, Difference, Endpoint, Hello, Outcome, Receipt
+from otd.model import Booking, Delivery, Difference, Endpoint, Facts, Fill, Hello, Outcome, Receipt
 from otd.outbound import Deadline
+from otd.placing import KINDS as FETCHING
 from otd.ports import Clock, EndpointDriver, RelayBus, Seen
+from otd.relay.lists import Lists
 from otd.relay.memory import Memory
+
+if TYPE_CHECKING:
+    from otd.relay.face.app import Fetch
 
 HELLO_EVERY = timedelta(seconds=5)
 WITHIN = timedelta(seconds=45)  # for one delivery, its read-back included
@@ -39,10 +46,13 @@ class Relay:
         drivers: Mapping[str, EndpointDriver],
         memory: Memory,
         clock: Clock,
+        lists: Lists | None = None,
         hello_every: timedelta = HELLO_EVERY,
     ) -> None:
+        """`lists` are what this relay's face serves to endpoints that fetch; without a face there are none."""
         self.name, self.pool = name, pool
         self._bus, self._drivers, self._memory, self._clock = bus, drivers, memory, clock
+        self._lists = lists
         self._hello_every = hello_every
         self._lanes = _Lanes()
         self._offset = _Offset()
@@ -66,10 +76,38 @@ class Relay:
         self._stopping.set()
         self._greeter.join()
 
-    def handle(self, delivery: Delivery) -> None:
-        """Carry out one delivery and publish its receipt. Never raises for what the outside does."""
+    def fill(self, fill: Fill) -> None:
+        """Which lists of endpoints that fetch there are."""
+        if self._lists is not None:
+            self._lists.begin_fill(dict(fill.lists))
+
+    def fetched(self, fetch: Fetch) -> None:
+        """Tell the centre what an endpoint was given."""
+        self._bus.receipt(
+            Receipt(
+                endpoint=fetch.endpoint,
+                pool=self.pool,
+                relay=self.name,
+                verb="read",
+                revision=fetch.revision,
+                sequence=0,
+                counter=0,
+                outcome="fetched",
+                at=fetch.at,
+                seen_digest=fetch.digest,
+            )
+        )
+
+    def handle(self, order: Delivery | Fill) -> None:
+        """Carry out one order; publish the receipt of a delivery. Never raises for what the outside does."""
+        if isinstance(order, Fill):
+            self.fill(order)
+        else:
+            self._deliver(order)
+
+    def _deliver(self, delivery: Delivery) -> None:
         self._offset.learn(self._clock.now() - delivery.sent_at)
-        with self._lanes.of(delivery.endpoint.name):
+        with self._lanes.of(delivery.endpoint.name, first=delivery.verb != "read"):
             receipt = self.carry_out(delivery)
         log.info(
             "delivery handled",
@@ -89,6 +127,8 @@ class Relay:
             return self._receipt(delivery, "stale", highest=highest, detail="a newer list has been seen here")
         if self._now() >= delivery.act_by:
             return self._receipt(delivery, "expired", detail="it came too late to act on")
+        if delivery.endpoint.kind in FETCHING:
+            return self._hold(delivery)
         driver = self._drivers.get(delivery.endpoint.kind)
         if driver is None:
             return self._receipt(delivery, "unsupported", detail=f"no driver for kind {delivery.endpoint.kind}")
@@ -100,7 +140,10 @@ class Relay:
             return self._receipt(delivery, "expired", detail="it could not be done in time")
         except OtdError as error:
             retry_after = error.retry_after if isinstance(error, Busy) else None
-            return self._receipt(delivery, _outcome(error), detail=error.why, mend=error.mend, retry_after=retry_after)
+            failed = self._receipt(
+                delivery, _outcome(error), detail=error.why, mend=error.mend, retry_after=retry_after
+            )
+            return replace(failed, reason=error.reason)
 
     def _drive(self, driver: EndpointDriver, delivery: Delivery) -> Receipt:
         endpoint, bookings = delivery.endpoint, delivery.bookings
@@ -110,7 +153,32 @@ class Relay:
         if delivery.verb == "put":
             self._memory.saw(endpoint.name, delivery.revision)
             driver.put(endpoint, bookings, within=deadline.left())
-        return self._compare(delivery, driver.seen(endpoint, bookings), driver.read(endpoint, within=deadline.left()))
+        found = driver.read(endpoint, within=deadline.left())
+        receipt = self._compare(delivery, driver.seen(endpoint, bookings), found)
+        return replace(receipt, facts=self._facts(driver, delivery, deadline)) if delivery.verb == "read" else receipt
+
+    def _facts(self, driver: EndpointDriver, delivery: Delivery, deadline: Deadline) -> Facts | None:
+        """What the endpoint is; None when it would not say, which takes nothing from what was read of its list."""
+        try:
+            facts = driver.facts(delivery.endpoint, within=deadline.left())
+        except (OtdError, TimeoutError):
+            return None
+        ahead = facts.clock_offset
+        return facts if ahead is None else replace(facts, clock_offset=ahead + self._offset.value)
+
+    def _hold(self, delivery: Delivery) -> Receipt:
+        """Keep the list for an endpoint that fetches it, or drop it."""
+        name = delivery.endpoint.name
+        if self._lists is None:
+            mend = f"give the relays of pool {self.pool} a face, or take the endpoint out of it"
+            return self._receipt(delivery, "unsupported", detail="this relay has no face to serve it", mend=mend)
+        if delivery.verb == "forget":
+            self._lists.forget(name)
+            self._memory.forget(name)
+            return self._receipt(delivery, "forgotten")
+        self._memory.saw(name, delivery.revision)
+        held = self._lists.put(delivery)
+        return self._receipt(delivery, "placed", seen_digest=held.digest)
 
     def _forget(self, driver: EndpointDriver, delivery: Delivery, deadline: Deadline) -> Receipt:
         """Let go of it; with `clear` only if all that it shows is ours."""
@@ -186,6 +254,7 @@ class Relay:
             at=self._now(),
             leaving=leaving,
             clock_offset=self._offset.value,
+            filled=self._lists is None or self._lists.told,
         )
 
 
@@ -231,28 +300,43 @@ def _outcome(error: OtdError) -> Outcome:
     return "unsupported" if isinstance(error, Permanent) else "unreachable"
 
 
+@dataclass(slots=True)
+class _Lane:
+    busy: bool = False
+    users: int = 0
+    urgent: int = 0  # those that wait and go first
+    free: threading.Condition = field(default_factory=threading.Condition)
+
+
 class _Lanes:
-    """One lock per endpoint, for as long as somebody wants it."""
+    """One at a time for each endpoint; who is to go `first` does not wait behind others that wait."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
-        self._locks: dict[str, tuple[threading.Lock, int]] = {}
+        self._lanes: dict[str, _Lane] = {}
 
     @contextmanager
-    def of(self, endpoint: str) -> Iterator[None]:
+    def of(self, endpoint: str, *, first: bool) -> Iterator[None]:
         with self._guard:
-            lock, users = self._locks.get(endpoint, (threading.Lock(), 0))
-            self._locks[endpoint] = (lock, users + 1)
+            lane = self._lanes.setdefault(endpoint, _Lane())
+            lane.users += 1
         try:
-            with lock:
+            with lane.free:
+                lane.urgent += first
+                lane.free.wait_for(lambda: not lane.busy and (first or not lane.urgent))
+                lane.urgent -= first
+                lane.busy = True
+            try:
                 yield
+            finally:
+                with lane.free:
+                    lane.busy = False
+                    lane.free.notify_all()
         finally:
             with self._guard:
-                lock, users = self._locks[endpoint]
-                if users == 1:
-                    del self._locks[endpoint]
-                else:
-                    self._locks[endpoint] = (lock, users - 1)
+                lane.users -= 1
+                if lane.users == 0:
+                    self._lanes.pop(endpoint, None)
 
 
 class _Offset:

@@ -149,7 +149,7 @@ FAULTS: list[tuple[str, dict[str, Any], type[OtdError]]] = [
     ("a reboot", {"status": 502}, Unreachable),
     ("too many requests", {"status": 503}, Busy),
     ("a role that may not", {"status": 403}, Denied),
-    ("a redirect to another host", {"redirect": "https://127.0.0.1:1"}, Denied),
+    ("a redirect to another host", {"redirect": "https://127.0.0.1:1"}, Garbled),
     ("the sign-in page", {"sign_in_page": True}, Denied),
     ("XML that ends in the middle", {"truncate": True}, Garbled),
     ("a command it does not know", {"empty_command": True}, Missing),
