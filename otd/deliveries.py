@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 
+from otd import placing
 from otd.model import Delivery, Desired, Endpoint, EndpointState, Outcome, Receipt, RelayState, Sent, Verb
 from otd.ports import Seen
 
@@ -27,6 +28,7 @@ class Timing:
     act: timedelta = timedelta(seconds=60)  # how long a relay may begin or go on with a write
     valid: timedelta = timedelta(hours=12)  # how long a list may be held without the centre
     verify: timedelta = timedelta(minutes=5)  # a confirmed list is read back this often
+    silence: timedelta = timedelta(minutes=15)  # an endpoint that fetches and did not for so long is silent
     leave: timedelta = timedelta(minutes=10)  # a `forget` that nobody answers is given up after this
     reassert: timedelta = timedelta(hours=1)  # a list that keeps differing is put again this often
     parked: timedelta = timedelta(days=1)
@@ -99,6 +101,8 @@ def step(state: EndpointState, relays: Sequence[RelayState], now: datetime, timi
             code="no_relay",
             mend=f"start a relay of pool {state.endpoint.pool}",
         )
+    if state.endpoint.kind in placing.KINDS:
+        return _place(state, living, now, timing)
     if sent is not None and (receipt is None or receipt.sequence < sent.sequence):
         takers = tuple(relay.name for relay in living if relay.started_at is None or relay.started_at <= sent.at)
         return _unanswered(state, desired, sent, alive, takers, now, timing)
@@ -113,6 +117,33 @@ def step(state: EndpointState, relays: Sequence[RelayState], now: datetime, timi
     if receipt.outcome == "stale" and receipt.highest > desired.revision:
         return Renumber(above=receipt.highest)
     return _failed(state, receipt, alive, now, timing)
+
+
+def _place(state: EndpointState, living: tuple[RelayState, ...], now: datetime, timing: Timing) -> Step:
+    """Every living relay of the pool must hold the list, before half of its time is over; then it is to be fetched."""
+    receipt = state.receipt
+    if receipt is not None and receipt.outcome == "stale" and receipt.highest > state.revision:
+        return Renumber(above=receipt.highest)
+    if receipt is not None and state.desired is not None and receipt.outcome in PERMANENT:
+        step = _permanent(state, state.desired, receipt, now, timing)
+        if isinstance(step, Park):
+            return step
+    waits: list[timedelta] = []
+    for relay in placing.pending(state, living, now - timing.valid / 2):
+        sent = placing.awaited(state, relay, now - timing.answer)
+        if sent is None:
+            return Send(verb="put", relay=relay)
+        waits.append(sent + timing.answer - now)
+    if waits:
+        return Wait(after=min(waits))
+    if placing.is_silent(state, now - timing.silence):
+        return Wait(
+            after=timing.verify,
+            error="it has not asked for its list for a while",
+            code="silent",
+            mend="check the calendar service and the network settings on the endpoint",
+        )
+    return Wait(after=timing.verify)
 
 
 def _living(relays: Sequence[RelayState], pool: str, now: datetime) -> tuple[RelayState, ...]:
@@ -141,13 +172,16 @@ def _leave(
 
 def condition(state: EndpointState) -> str:
     """One word for an administrator: unread (not all of its rooms have been read), waiting (for its newest list to be
-    confirmed), confirmed, differs, failing (it is tried again), leaving (removed, or moved to another pool, and not let
-    go of yet), or denied, untrusted, unsupported (a person is needed).
+    confirmed), confirmed, placed (every relay of its pool holds the list that it is to fetch), differs, failing (it is
+    tried again), leaving (removed, or moved to another pool, and not let go of yet), or denied, untrusted, unsupported
+    (a person is needed).
     """
     if state.leaving is not None:
         return "leaving"
     if state.desired is None:
         return "unread"
+    if state.endpoint.kind in placing.KINDS:
+        return placing.condition(state)
     receipt = state.receipt
     if receipt is None:
         return "waiting"

@@ -259,6 +259,14 @@ class Brake:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SavedRuling:
+    """All that decides dial strings, as the store keeps it; see otd.dialplan.ruling."""
+
+    digest: str
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Emptied:
     """A room that the brake keeps from going empty, and what its endpoints are to go on showing."""
 
@@ -415,6 +423,8 @@ Outcome = Literal[
     "expired",  # act_by had passed before the work began or ended
     "not_for_me",  # this relay cannot open it, or does not know the credential
     "forgotten",  # the copy was dropped, as asked
+    "placed",  # this relay holds the list for an endpoint that fetches it
+    "fetched",  # the endpoint was given the list of this revision
 ]
 
 
@@ -434,6 +444,16 @@ class Delivery:
 
     def __post_init__(self) -> None:
         _aware(self.sent_at, self.act_by, self.valid_until)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fill:
+    """Which lists of endpoints that fetch a relay of this pool must hold: (endpoint, lowest revision that is not out of
+    date). Sent when it says hello and has not been told; what it holds besides is to be dropped."""
+
+    relay: str
+    pool: str
+    lists: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -505,6 +525,7 @@ class Hello:
     at: datetime
     leaving: bool = False  # a clean stop
     clock_offset: timedelta = timedelta(0)
+    filled: bool = True  # False: it serves endpoints that fetch, and has not been told which lists there are
 
 
 # --- work ---------------------------------------------------------------------------------------------------------
@@ -568,6 +589,17 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """What one relay of the pool holds for an endpoint that fetches: sent to it, and said by it to be in place."""
+
+    relay: str
+    revision: int = 0
+    at: datetime | None = None
+    sent_revision: int = 0
+    sent_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointState:
     """All that the centre knows of one endpoint."""
 
@@ -591,6 +623,10 @@ class EndpointState:
     mended: str = ""  # what was last found on it that was then put right: a word of otd.deliveries.finding
     mended_at: datetime | None = None
     refusals: int = 0  # other endpoints that refuse the same credential's password
+    placements: tuple[Placement, ...] = ()  # of an endpoint that fetches, by relay
+    fetched_revision: int = 0  # what it was last given
+    fetched_at: datetime | None = None
+    fetched_from: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,12 +7,13 @@ with the same rows.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import structlog
 
-from otd import bookings, deliveries
+from otd import bookings, deliveries, placing
 from otd.deliveries import GiveUp, Park, Renumber, Send, Timing
 from otd.dialplan import DialPlan
 from otd.errors import Busy, Missing, OtdError, Permanent, Unreachable
@@ -24,6 +25,7 @@ from otd.model import (
     Endpoint,
     EndpointState,
     Failed,
+    Fill,
     Hello,
     Policy,
     Receipt,
@@ -122,7 +124,11 @@ class Pipeline:
     def deliver_endpoint(self, name: str) -> Settled:
         """Do what the endpoint's state asks for: send, wait, or park."""
         state = self._store.endpoint(name)
-        step = deliveries.step(state, self._store.relays(), self._store.now(), self._rules.timing)
+        step = self._step(state)
+        while isinstance(step, Send) and step.verb == "put" and state.endpoint.kind in placing.KINDS:
+            self._place(state, step.relay)
+            state = self._store.endpoint(name)
+            step = self._step(state)  # the next relay, until each has been sent it
         if isinstance(step, Send):
             return self._send(state, step)
         if isinstance(step, Renumber):
@@ -135,6 +141,26 @@ class Pipeline:
             return Settled(after=step.after, error=step.error, code=step.code, mend=step.mend, parked=True)
         return Settled(after=step.after, error=step.error, code=step.code, mend=step.mend)
 
+    def _step(self, state: EndpointState) -> deliveries.Step:
+        return deliveries.step(state, self._store.relays(), self._store.now(), self._rules.timing)
+
+    def _place(self, state: EndpointState, relay: str) -> None:
+        """Send one relay the list of an endpoint that fetches; a relay that has just gone is tried again, or gone."""
+        sequence = self._store.placing(state.endpoint.name, state.revision, relay)
+        order = deliveries.delivery(state, "put", sequence, self._store.now(), self._rules.timing)
+        with suppress(Unreachable):
+            self._bus.send(order, relay=relay)
+
+    def _fill(self, relay: str, pool: str) -> None:
+        """Tell a relay which lists of endpoints that fetch it must hold."""
+        fetching = [
+            state
+            for state in self._store.endpoints()
+            if state.endpoint.kind in placing.KINDS and state.endpoint.pool == pool and not state.removed
+        ]
+        lists = tuple((state.endpoint.name, state.desired.revision) for state in fetching if state.desired)
+        self._bus.fill(Fill(relay=relay, pool=pool, lists=lists))
+
     def _send(self, state: EndpointState, step: Send) -> Settled:
         timing = self._rules.timing
         revision = state.desired.revision if state.desired else 0
@@ -146,6 +172,10 @@ class Pipeline:
             if not step.relay:
                 raise
             self._bus.send(delivery)  # that relay has just gone: whoever is left
+        if step.verb == "forget" and delivery.endpoint.kind in placing.KINDS:
+            for relay in self._store.relays():  # each of them holds it
+                if relay.pool == delivery.endpoint.pool:
+                    self._fill(relay.name, relay.pool)
         return Settled(after=timing.answer)
 
     def apply_receipt(self, receipt: Receipt) -> None:
@@ -163,7 +193,10 @@ class Pipeline:
 
     def apply_hello(self, hello: Hello) -> None:
         """A relay is there; when it was not before, its pool's endpoints are looked at anew."""
-        if self._store.heard(hello):
+        new = self._store.heard(hello)
+        if not hello.leaving and not hello.filled:
+            self._fill(hello.relay, hello.pool)
+        if new:
             log.info("relay left" if hello.leaving else "relay is there", relay=hello.relay, pool=hello.pool)
             for state in self._store.endpoints():
                 if hello.pool in (state.endpoint.pool, state.leaving.pool if state.leaving else ""):

@@ -8,24 +8,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Literal, Protocol
 
 from otd.model import (
     Booking,
     BookingList,
+    Brake,
+    Complete,
     Delivery,
     Desired,
+    Emptied,
+    Empty,
     Endpoint,
     EndpointState,
     Facts,
+    Fill,
     Hello,
+    KeptReading,
     LaneState,
     Reading,
+    ReadingMark,
     Receipt,
     RelayState,
     Room,
     RoomState,
+    SavedRuling,
     Settled,
+    Standing,
     Verb,
     Window,
     Work,
@@ -135,6 +144,10 @@ class Bus(Protocol):
         """
         ...
 
+    def fill(self, fill: Fill) -> None:
+        """Tell one relay which lists it must hold. May be lost: it then says so with its next hello."""
+        ...
+
     def listen(self, receipt: Callable[[Receipt], None], hello: Callable[[Hello], None]) -> None:
         """Call these with what relays send, one at a time, in a thread of the bus, until `close`."""
         ...
@@ -145,8 +158,8 @@ class Bus(Protocol):
 class RelayBus(Protocol):
     """A relay's side of it."""
 
-    def listen(self, handle: Callable[[Delivery], None]) -> None:
-        """Take deliveries from the pool's queue and the relay's own; several at a time, in threads of the bus.
+    def listen(self, handle: Callable[[Delivery | Fill], None]) -> None:
+        """Take orders from the pool's queue and the relay's own; several at a time, in threads of the bus.
 
         A delivery is acknowledged when `handle` returns; when the relay dies before, it goes back to its queue.
         """
@@ -253,6 +266,93 @@ class Store(Protocol):
         that no centre can have given."""
         ...
 
+    # readings kept for replay -------------------------------------------------------------------------------------
+
+    def standing(self, room: str) -> Standing:
+        """What a refresh of this room has to know before it begins, in one statement."""
+        ...
+
+    def keep_reading(self, reading: Complete | Empty, *, bodies: bool = True, known: str = "") -> bool:
+        """Keep it for replay, unless it holds the same meetings as the last one kept of its room; whether it was kept.
+
+        What is kept of a meeting is otd.readings.kept, sealed, once for as long as it stays the same. `known` is what
+        `standing` said of the last one: an unchanged reading then costs a comparison and no look into the database.
+        """
+        ...
+
+    def readings(self, room: str, since: datetime, until: datetime) -> tuple[ReadingMark, ...]:
+        """Those kept from `since` to `until`, and before them the one that held at `since`; in their order."""
+        ...
+
+    def reading(self, id: str) -> KeptReading:
+        """One of them, whole. Raises Missing when it is not kept (any more)."""
+        ...
+
+    def last_reading(self, room: str) -> KeptReading | None:
+        """The newest one of the room."""
+        ...
+
+    def unchanged(self, reading: Complete | Empty, *, bodies: bool = True) -> frozenset[str]:
+        """The ids of meetings that are as they were in the last kept reading of the room."""
+        ...
+
+    def tidy(self, keep: timedelta) -> bool:
+        """Remove readings that were superseded longer ago than `keep`, and what no reading needs any more. The newest
+        reading of a configured room always stays. True when there was more to do than one call does."""
+        ...
+
+    def add_work(self, kind: WorkKind, name: str, lane: str) -> None:
+        """Have this work, due now, unless there is such a row already. The lane must have been adopted."""
+        ...
+
+    # the brake ----------------------------------------------------------------------------------------------------
+
+    def emptying(
+        self, room: str, calendar: str, parts: tuple[tuple[str, tuple[Booking, ...]], ...]
+    ) -> tuple[Emptied, ...]:
+        """The room would go from bookings to none; `parts` are what its endpoints showed until now.
+
+        It is noted, and judged by otd.brake with all others of the calendar. Nothing comes back when its list may go;
+        otherwise the rooms that have to go on showing what comes back: this one, and when the brake begins to hold with
+        this one, also those that went just before it. Noted twice, it counts once.
+        """
+        ...
+
+    def filled(self, room: str) -> None:
+        """The room has bookings (again): it is not held any more."""
+        ...
+
+    def brakes(self) -> tuple[Brake, ...]:
+        """What the brake holds."""
+        ...
+
+    def let_go(self, calendar: str) -> int:
+        """A person lets go what the brake holds of this calendar: its rooms are read anew, and for a while it holds no
+        others. How many rooms it was."""
+        ...
+
+    def put_ruling(self, ruling: SavedRuling, *, held_for: tuple[int, str] | None = None, frozen: bool = False) -> None:
+        """Put these rules in force; with `held_for` (how many bookings, and why) hold them instead, in place of others
+        that were held. `frozen`: what is in place cannot be computed any more, so dial strings stay as they are."""
+        ...
+
+    def ruling(self, state: Literal["force", "held"]) -> SavedRuling | None:
+        """The rules that are in force, or those that the brake holds."""
+        ...
+
+    def is_refused(self, digest: str) -> bool:
+        """Whether a person went back from these rules."""
+        ...
+
+    def release_rules(self) -> bool:
+        """Put the rules in force that the brake holds, and have every room read anew; False when it holds none."""
+        ...
+
+    def revert_rules(self) -> SavedRuling | None:
+        """Refuse the rules that the brake holds; when it holds none, go back from those in force to the last that were
+        before them. Returns those that are in force now, None when there is nothing to go back to."""
+        ...
+
     # delivery -----------------------------------------------------------------------------------------------------
 
     def endpoint(self, name: str) -> EndpointState:
@@ -261,6 +361,14 @@ class Store(Protocol):
 
     def sending(self, endpoint: str, verb: Verb, revision: int, relay: str) -> int:
         """Note that a delivery goes out now; returns its sequence number."""
+        ...
+
+    def placing(self, endpoint: str, revision: int, relay: str) -> int:
+        """The same for one relay that is to hold the list of an endpoint that fetches."""
+        ...
+
+    def set_login(self, endpoint: str, password_hash: str) -> None:
+        """The login of an endpoint that fetches: a salted hash, "" for none. Every relay is given it."""
         ...
 
     def apply(self, receipt: Receipt) -> bool:

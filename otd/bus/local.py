@@ -17,8 +17,9 @@ import structlog
 
 from otd import wire
 from otd.errors import OtdError, Unreachable
-from otd.model import Delivery, Hello, Receipt
+from otd.model import Delivery, Fill, Hello, Receipt
 
+FILL_LIVES = 60.0  # seconds; a relay that was not told says so with its next hello
 log = structlog.get_logger(__name__)
 
 
@@ -64,6 +65,13 @@ class LocalBus:
             message = _Message(queue, document, time.monotonic() + to_live)
             self._queues.setdefault(queue, deque()).append(message)
             self._changed.notify_all()
+
+    def fill(self, fill: Fill) -> None:
+        with self._changed:
+            if fill.relay in self._relays:
+                message = _Message(f"relay.{fill.relay}", wire.write(fill), time.monotonic() + FILL_LIVES)
+                self._queues.setdefault(message.queue, deque()).append(message)
+                self._changed.notify_all()
 
     def listen(self, receipt: Callable[[Receipt], None], hello: Callable[[Hello], None]) -> None:
         self._listener = threading.Thread(target=self._pass_on, args=(receipt, hello), name="otd-receipts", daemon=True)
@@ -147,7 +155,7 @@ class LocalRelayBus:
         self._concurrency = concurrency
         self._threads: list[threading.Thread] = []
 
-    def listen(self, handle: Callable[[Delivery], None]) -> None:
+    def listen(self, handle: Callable[[Delivery | Fill], None]) -> None:
         for number in range(self._concurrency):
             thread = threading.Thread(target=self._work, args=(handle,), name=f"otd-{self.name}-{number}", daemon=True)
             self._threads.append(thread)
@@ -172,11 +180,11 @@ class LocalRelayBus:
         self.is_cut = True
         self._bus._leave(self)
 
-    def _work(self, handle: Callable[[Delivery], None]) -> None:
+    def _work(self, handle: Callable[[Delivery | Fill], None]) -> None:
         while (message := self._bus._take(self)) is not None:
             try:
                 document = wire.read(message.document, "delivery")
-                if isinstance(document, Delivery):
+                if isinstance(document, Delivery | Fill):
                     handle(document)
             except OtdError as error:
                 log.warning("delivery refused", relay=self.name, why=error.why)

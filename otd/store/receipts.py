@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import insert, select, update
 
 from otd.model import EndpointState, Hello, Receipt, RelayState, Sent, Verb
-from otd.store import adoption, claims, records
+from otd.store import adoption, claims, placements, records
 from otd.store.configured import endpoint_in, leaving_in
 from otd.store.lists import HIGHEST, desired_of, not_configured
 from otd.store.tables import at, at_or_none, endpoints, ms, relays, span
@@ -40,6 +40,8 @@ def sending(tx: Transaction, endpoint: str, verb: Verb, revision: int, relay: st
 
 def apply(tx: Transaction, receipt: Receipt) -> bool:
     """See `otd.ports.Store.apply`."""
+    if receipt.outcome in ("placed", "fetched"):
+        return placements.apply(tx, receipt)
     row = tx.connection.execute(
         select(endpoints, tx.now.label("now")).where(endpoints.c.name == receipt.endpoint).with_for_update()
     ).one_or_none()
@@ -133,12 +135,12 @@ def endpoint_state(tx: Transaction, name: str) -> EndpointState:
     row = tx.connection.execute(select(endpoints).where(endpoints.c.name == name)).one_or_none()
     if row is None:
         raise not_configured(name)
-    return _state(tx, row)
+    return placements.joined(tx, (_state(tx, row),))[0]
 
 
 def endpoint_states(tx: Transaction) -> tuple[EndpointState, ...]:
     rows = tx.connection.execute(select(endpoints).order_by(endpoints.c.name)).all()
-    return tuple(_state(tx, row) for row in rows)
+    return placements.joined(tx, tuple(_state(tx, row) for row in rows))
 
 
 def _state(tx: Transaction, row: Any) -> EndpointState:

@@ -6,32 +6,41 @@ import random
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from typing import Literal
 
 from sqlalchemy import insert, select, update
 
 from otd.model import (
     Booking,
     BookingList,
+    Brake,
+    Complete,
     Desired,
+    Emptied,
+    Empty,
     Endpoint,
     EndpointState,
     Hello,
+    KeptReading,
     LaneState,
     Reading,
+    ReadingMark,
     Receipt,
     RelayState,
     Room,
     RoomState,
+    SavedRuling,
     Settled,
+    Standing,
     Verb,
     Work,
     WorkKind,
     WorkState,
 )
 from otd.ports import Clock
-from otd.store import adoption, claims, lists, receipts
+from otd.store import adoption, brakes, claims, keeping, lists, placements, receipts
 from otd.store.database import Database
-from otd.store.tables import at, meta
+from otd.store.tables import at, meta, ms
 from otd.store.transaction import Transaction
 from otd.store.vault import Vault
 
@@ -61,6 +70,7 @@ class SqlStore:
         rng: random.Random | None = None,
     ) -> None:
         self._vault = Vault(key)
+        self._digests = keeping.Digests(self._vault)
         self._rng = rng or random.Random()  # noqa: S311 - spreads load, protects nothing
         self._database = Database(url, migrate=migrate, exclusive=exclusive, clock=clock)
         try:
@@ -179,6 +189,84 @@ class SqlStore:
         with self._writing_once() as tx:
             return lists.renumber(tx, endpoint, above)
 
+    # readings kept for replay -------------------------------------------------------------------------------------
+
+    def standing(self, room: str) -> Standing:
+        with self._reading_once() as tx:
+            return brakes.standing(tx, room)
+
+    def keep_reading(self, reading: Complete | Empty, *, bodies: bool = True, known: str = "") -> bool:
+        found = {self._digests.of(meeting, bodies=bodies): meeting for meeting in reading.meetings}
+        if known and known == keeping.digest_of(found):
+            return False
+        with self._writing() as tx:
+            return keeping.keep(tx, reading, found, bodies=bodies)
+
+    def readings(self, room: str, since: datetime, until: datetime) -> tuple[ReadingMark, ...]:
+        with self._reading_once() as tx:
+            return keeping.marks(tx, room, ms(since), ms(until))
+
+    def reading(self, id: str) -> KeptReading:
+        with self._reading() as tx:
+            return keeping.load(tx, id)
+
+    def last_reading(self, room: str) -> KeptReading | None:
+        with self._reading() as tx:
+            return keeping.load_latest(tx, room)
+
+    def unchanged(self, reading: Complete | Empty, *, bodies: bool = True) -> frozenset[str]:
+        with self._reading_once() as tx:
+            known = keeping.digests_of_latest(tx, reading.room)
+        return frozenset(m.id for m in reading.meetings if self._digests.of(m, bodies=bodies) in known)
+
+    def tidy(self, keep: timedelta) -> bool:
+        with self._writing() as tx:
+            return keeping.tidy(tx, keep)
+
+    def add_work(self, kind: WorkKind, name: str, lane: str) -> None:
+        with self._in_turn() as tx:
+            claims.ensure(tx, kind, name, lane)
+
+    # the brake ----------------------------------------------------------------------------------------------------
+
+    def emptying(
+        self, room: str, calendar: str, parts: tuple[tuple[str, tuple[Booking, ...]], ...]
+    ) -> tuple[Emptied, ...]:
+        with self._writing() as tx:
+            return brakes.emptying(tx, room, calendar, parts)
+
+    def filled(self, room: str) -> None:
+        with self._writing_once() as tx:
+            brakes.filled(tx, room)
+
+    def brakes(self) -> tuple[Brake, ...]:
+        with self._reading() as tx:
+            return brakes.held(tx)
+
+    def let_go(self, calendar: str) -> int:
+        with self._writing() as tx:
+            return brakes.let_go(tx, calendar)
+
+    def put_ruling(self, ruling: SavedRuling, *, held_for: tuple[int, str] | None = None, frozen: bool = False) -> None:
+        with self._in_turn() as tx:
+            brakes.put_ruling(tx, ruling, held_for=held_for, frozen=frozen)
+
+    def ruling(self, state: Literal["force", "held"]) -> SavedRuling | None:
+        with self._reading_once() as tx:
+            return brakes.ruling_in(tx, state)
+
+    def is_refused(self, digest: str) -> bool:
+        with self._reading_once() as tx:
+            return brakes.is_refused(tx, digest)
+
+    def release_rules(self) -> bool:
+        with self._in_turn() as tx:
+            return brakes.release_rules(tx)
+
+    def revert_rules(self) -> SavedRuling | None:
+        with self._in_turn() as tx:
+            return brakes.revert_rules(tx)
+
     # delivery -----------------------------------------------------------------------------------------------------
 
     def endpoint(self, name: str) -> EndpointState:
@@ -188,6 +276,15 @@ class SqlStore:
     def sending(self, endpoint: str, verb: Verb, revision: int, relay: str) -> int:
         with self._writing_once() as tx:
             return receipts.sending(tx, endpoint, verb, revision, relay)
+
+    def placing(self, endpoint: str, revision: int, relay: str) -> int:
+        with self._writing() as tx:
+            placements.sent(tx, endpoint, relay, revision)
+            return receipts.sending(tx, endpoint, "put", revision, relay)
+
+    def set_login(self, endpoint: str, password_hash: str) -> None:
+        with self._writing() as tx:
+            placements.set_login(tx, endpoint, password_hash)
 
     def apply(self, receipt: Receipt) -> bool:
         with self._writing() as tx:

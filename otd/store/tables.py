@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from otd.model import EPOCH
 
-HEAD = "0001"  # the migration that makes exactly these tables; a test compares. Numbers, so that newer is greater
+HEAD = "0003"  # the migration that makes exactly these tables; a test compares. Numbers, so that newer is greater
 VERSION_TABLE = "otd_version"
 
 LONGEST = timedelta(days=36_500)  # "never" for whoever adds it to now; keeps sums within what a datetime can say
@@ -140,6 +140,84 @@ relays = Table(
     Column("last_seen", BigInteger, nullable=False),
     Column("leaving", Boolean, nullable=False),
     Column("clock_offset", BigInteger, nullable=False),
+)
+
+placements = Table(
+    "placements",  # what each relay holds for an endpoint that fetches its list
+    metadata,
+    Column("endpoint", String(64), ForeignKey("endpoints.name", ondelete="CASCADE"), primary_key=True),
+    Column("relay", String(64), primary_key=True),
+    Column("revision", BigInteger, nullable=False, default=0),
+    Column("at", BigInteger),  # NULL: it is to be given it anew
+    Column("sent_revision", BigInteger, nullable=False, default=0),
+    Column("sent_at", BigInteger),
+)
+
+fetches = Table(
+    "fetches",  # what an endpoint that fetches was last given
+    metadata,
+    Column("endpoint", String(64), ForeignKey("endpoints.name", ondelete="CASCADE"), primary_key=True),
+    Column("revision", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("relay", String(64), nullable=False),
+)
+
+logins = Table(
+    "logins",  # of endpoints that fetch
+    metadata,
+    Column("endpoint", String(64), ForeignKey("endpoints.name", ondelete="CASCADE"), primary_key=True),
+    Column("password_hash", LargeBinary, nullable=False),  # sealed, though it is a salted hash
+)
+
+contents = Table(
+    "contents",  # a meeting as some kept reading of its room holds it, once for as long as it stays the same
+    metadata,
+    Column("room", String(64), primary_key=True),
+    Column("digest", LargeBinary(16), primary_key=True),  # keyed: it tells nothing about what it is of
+    Column("content", LargeBinary, nullable=False),  # sealed
+    Column("used_at", BigInteger, nullable=False, index=True),  # when a reading with it was last kept, or superseded
+)
+
+readings = Table(
+    "readings",  # a row for each time that a room's meetings had changed
+    metadata,
+    Column("room", String(64), primary_key=True),
+    Column("at", BigInteger, primary_key=True),
+    Column("digest", String(64), nullable=False),
+    Column("meetings", LargeBinary, nullable=False),  # the digests of its contents, one after the other
+    Column("window_start", BigInteger, nullable=False),
+    Column("window_end", BigInteger, nullable=False),
+)
+Index("readings_at", readings.c.at)
+
+emptied = Table(
+    "emptied",  # rooms that went from bookings to none a short while ago, or would have, had the brake not held them
+    metadata,
+    Column("room", String(64), ForeignKey("rooms.name", ondelete="CASCADE"), primary_key=True),
+    Column("calendar", String(64), nullable=False, index=True),
+    Column("at", BigInteger, nullable=False),
+    Column("held", Boolean, nullable=False, default=False),
+    Column("before", LargeBinary, nullable=False),  # sealed: what its endpoints showed of it until then
+)
+
+brakes = Table(
+    "brakes",
+    metadata,
+    Column("name", String(64), primary_key=True),  # a calendar, or "rules"
+    Column("since", BigInteger),  # NULL: it holds nothing
+    Column("things", Integer, nullable=False, default=0),
+    Column("why", Text, nullable=False, default=""),
+    Column("open_until", BigInteger, nullable=False, default=0),
+)
+
+rulings = Table(
+    "rulings",  # what decides dial strings: in force, held by the brake, refused by a person, or formerly in force
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("state", String(16), nullable=False, index=True),  # force | held | refused | past
+    Column("since", BigInteger, nullable=False),
+    Column("frozen", Boolean, nullable=False, default=False),
+    Column("ruling", LargeBinary, nullable=False),  # sealed
 )
 
 

@@ -22,6 +22,7 @@ from otd.executor import LocalExecutor
 from otd.invites import Site
 from otd.model import Endpoint, EndpointState, Meeting, Person, Policy, Room
 from otd.pipeline import Pipeline, Rulebook
+from otd.relay.lists import Lists
 from otd.relay.memory import Memory
 from otd.relay.service import Relay
 from otd.store.sql import SqlStore
@@ -96,7 +97,9 @@ class House:
         self.pipeline.apply_hello(hello)
         self.executor.wake()
 
-    def start_relay(self, name: str, driver: MemoryDriver | None = None, *, pool: str = "hq") -> None:
+    def start_relay(
+        self, name: str, driver: MemoryDriver | None = None, *, pool: str = "hq", lists: Lists | None = None
+    ) -> None:
         side = self.bus.relay(name, pool)
         relay = Relay(
             name=name,
@@ -105,6 +108,7 @@ class House:
             drivers={"memory": driver or self.driver},
             memory=Memory(),
             clock=self.clock,
+            lists=lists,
             hello_every=timedelta(milliseconds=200),
         )
         self.relays[name] = (relay, side)
