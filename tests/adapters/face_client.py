@@ -11,6 +11,7 @@ import base64
 import re
 from collections.abc import Iterable, MutableMapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from lxml import etree
@@ -44,6 +45,7 @@ NS = {
     "h": "http://schemas.microsoft.com/exchange/services/2006/types",
     "e": "http://schemas.microsoft.com/exchange/services/2006/errors",
 }
+QUICK = FaceSettings(hold_back=timedelta(0))
 PASSWORD = "k7m2p9qrstuvwx34"
 KEY = b"a key of at least sixteen bytes!"
 
@@ -114,7 +116,7 @@ class Endpointish:
             self.lists.put(delivery)
         self.clock = FixedClock()
         self.fetches: list[Fetch] = []
-        self.face = Face(self.lists, on_fetch=self.fetches.append, clock=self.clock, settings=settings)
+        self.face = Face(self.lists, on_fetch=self.fetches.append, clock=self.clock, settings=settings or QUICK)
 
     def send(
         self,

@@ -43,6 +43,7 @@ class FaceSettings:
     host: str = ""
     limit: int = 1024 * 1024  # bytes of a request
     within: timedelta = timedelta(seconds=20)  # for a request to come in
+    hold_back: timedelta = timedelta(milliseconds=250)  # the first refusal of a wrong password; later ones longer
     report_every: timedelta = timedelta(minutes=1)
     options: Options = field(default_factory=Options)
 
@@ -89,7 +90,7 @@ class Face:
         self._lists, self._on_fetch, self._clock = lists, on_fetch, clock
         self.settings = settings or FaceSettings()
         self.sightings = sightings or Sightings()
-        self._door, self._failures = Door(lists), Failures()
+        self._door, self._failures = Door(lists), Failures(self.settings.hold_back)
         self._served: dict[str, Served] = {}
         self._fetched: dict[str, Fetch] = {}
         self._unreported: dict[str, int] = {}
@@ -179,7 +180,7 @@ class Face:
         if self._held_back < _MOST_HELD_BACK:
             self._held_back += 1
             try:
-                await asyncio.sleep(delay)
+                await asyncio.sleep(delay.total_seconds())
             finally:
                 self._held_back -= 1
 

@@ -24,7 +24,7 @@ LENGTH = 16
 _REMEMBER = timedelta(minutes=5)
 _REMEMBERED = 10_000
 _PAIRS = 10_000  # (address, user) pairs whose failures are remembered
-_FIRST_DELAY, _LONGEST_DELAY = 0.25, 8.0  # seconds
+_DOUBLINGS = 5
 _FORGIVEN = timedelta(minutes=15)
 _NOBODY = "sha256:" + "00" * 16 + ":" + "00" * 32
 
@@ -162,17 +162,19 @@ class Failures:
     """How long the refusal of a wrong password is held back, by the address it came from and the user it named; longer
     each time. A right password is not held back, whoever else tried before."""
 
-    def __init__(self) -> None:
+    def __init__(self, first: timedelta) -> None:
+        """`first` is how long the first refusal is held back; the sixth and all later ones 32 times as long."""
+        self._first = first
         self._pairs: OrderedDict[tuple[str, str], tuple[int, datetime]] = OrderedDict()
 
-    def delay(self, address: str, user: str, now: datetime) -> float:
-        """Note a failure; seconds to wait before it is answered."""
+    def delay(self, address: str, user: str, now: datetime) -> timedelta:
+        """Note a failure; how long to wait before it is answered."""
         count, last = self._pairs.pop((address, user), (0, now))
         count = 1 if now - last > _FORGIVEN else count + 1
         self._pairs[address, user] = (count, now)
         if len(self._pairs) > _PAIRS:
             self._pairs.popitem(last=False)
-        return float(min(_FIRST_DELAY * 2 ** min(count - 1, 16), _LONGEST_DELAY))
+        return self._first * (1 << min(count - 1, _DOUBLINGS))
 
     def count(self, address: str, user: str) -> int:
         """How many failures in a row."""
