@@ -26,6 +26,8 @@ from otd.settings import Settings
 
 if TYPE_CHECKING:
     from otd.executor import LocalExecutor
+    from otd.relay.face.listening import FaceServer
+    from otd.relay.lists import Lists
     from otd.store.sql import SqlStore
 
 HOUSE = "house"  # the lane of work that belongs to no calendar and no pool
@@ -79,6 +81,34 @@ def memory(settings: Settings, relay: str) -> Memory:
     return Memory(folder / f"{relay}.db")
 
 
+def face_lists(settings: Settings, relay: str) -> Lists | None:
+    """What this relay serves to endpoints that fetch, kept on disk; None for a relay without a face."""
+    if settings.relays[relay].face is None:
+        return None
+    from otd.relay.lists import Lists
+
+    return Lists(settings.run.state / f"{relay}-lists.db", database_key(settings))
+
+
+def serve_face(settings: Settings, name: str, lists: Lists, relay: Relay, clock: Clock) -> FaceServer:
+    """Serve a relay's face. Raises BadSetting when its address or certificate cannot be used."""
+    from otd.relay.face.app import Face, FaceSettings
+    from otd.relay.face.listening import serve
+    from otd.relay.face.tls import CertificateFiles
+
+    access = settings.relays[name].face
+    if access is None:
+        raise BadSetting(f"relay {name}", "it has no face", "set face in its settings")
+    files = None
+    if access.certificate is not None:
+        password = secrets(settings).get(access.passphrase) if access.passphrase else ""
+        files = CertificateFiles(
+            certificate=access.certificate, key=access.key, password=password, minimum=access.minimum_tls
+        )
+    face = Face(lists, on_fetch=relay.fetched, clock=clock, settings=FaceSettings(host=access.host))
+    return serve(face, address=access.address, port=access.port, certificate=files)
+
+
 def store(settings: Settings, *, exclusive: bool = False) -> SqlStore:
     """The database of this installation, its tables brought up to date; `exclusive` for the one process that works."""
     from otd.store.sql import SqlStore
@@ -108,7 +138,7 @@ def rulebook(settings: Settings) -> Rulebook:
         plan=dialplan.for_site(settings.rules, settings.site),
         site=settings.site,
         policy=policy,
-        timing=Timing(verify=run.verify, reassert=run.reassert),
+        timing=Timing(verify=run.verify, reassert=run.reassert, silence=run.silence),
         refresh=run.refresh,
     )
 
@@ -150,6 +180,7 @@ class Centre:
             self.store, self.pipeline.carry_out, threads=settings.run.threads, owner=f"run-{os.getpid()}"
         )
         self.relays: dict[str, tuple[Relay, LocalRelayBus, Memory]] = {}
+        self._faces: dict[str, tuple[Lists, FaceServer]] = {}
         self._watch = FilesWatch(self._folders(), self._changed)
 
     def start(self) -> None:
@@ -171,6 +202,7 @@ class Centre:
         """Start one of the configured relays."""
         pool = self.settings.relays[name].pool
         side, remembered = self.bus.relay(name, pool), memory(self.settings, name)
+        lists = face_lists(self.settings, name)
         relay = Relay(
             name=name,
             pool=pool,
@@ -178,8 +210,11 @@ class Centre:
             drivers=drivers(self.settings, remembered),
             memory=remembered,
             clock=self._clock,
+            lists=lists,
         )
         self.relays[name] = (relay, side, remembered)
+        if lists is not None:
+            self._faces[name] = (lists, serve_face(self.settings, name, lists, relay, self._clock))
         relay.start()
 
     def cut_relay(self, name: str) -> None:
@@ -196,6 +231,9 @@ class Centre:
             if not side.is_cut:
                 relay.stop()
             remembered.close()
+        for lists, face in self._faces.values():
+            face.stop()
+            lists.close()
         self.bus.close()
         for one in self.calendars.values():
             one.close()

@@ -53,6 +53,51 @@ def show(name: str, config: str, as_json: bool) -> None:
         print_fields(found)
 
 
+@endpoints.command(
+    epilog=examples("otd endpoints credentials huddle-hdx", "otd endpoints credentials huddle-hdx --revoke")
+)
+@click.argument("name")
+@click.option("--revoke", is_flag=True, help="Take the password away; the endpoint is refused from then on.")
+@with_config
+def credentials(name: str, revoke: bool, config: str) -> int:
+    """Make a new password for the endpoint NAME, which fetches its list (Polycom), and show it once.
+
+    Prints all that is to be typed on the endpoint's calendar page. The former password stops working. Only a salted
+    hash is kept, and sent to the relays.
+    """
+    from otd.errors import BadSetting
+    from otd.placing import KINDS
+    from otd.relay.face.credentials import new_password
+    from otd.wiring import store
+
+    settings = settings_of(config)
+    endpoint = named("endpoint", name, settings.endpoints)
+    if endpoint.kind not in KINDS:
+        raise BadSetting(f"endpoint {name}", f"a {endpoint.kind} endpoint logs in nowhere", "OTD logs in to it")
+    password = new_password()
+    database = store(settings)
+    try:
+        database.set_login(name, "" if revoke else password.hashed)
+    finally:
+        database.close()
+    if revoke:
+        click.echo(f"{name} has no password any more; its relays refuse it within seconds.")
+        return 0
+    faces = [relay.face for relay in settings.relays.values() if relay.pool == endpoint.pool and relay.face]
+    print_fields(
+        {
+            "exchange server": " or ".join(face.host or f"{face.address}:{face.port}" for face in faces)
+            or "no face yet",
+            "email": endpoint.mailbox,
+            "domain": endpoint.domain or "(leave it empty)",
+            "user name": endpoint.username,
+            "password": password.clear,
+        }
+    )
+    click.echo("\nThe password is shown this once. Lost? Run the command again for another one.")
+    return 0
+
+
 def row(settings: Settings, endpoint: Endpoint) -> dict[str, Any]:
     """The endpoint as plain values; its credential by name."""
     return {

@@ -10,6 +10,7 @@ from otd.settings.reading import Found, load, read
 from otd.settings.secrets import NamedSecrets, user_and_password
 from otd.settings.values import (
     CalendarSettings,
+    FaceAccess,
     FilesAccess,
     Pool,
     RelaySettings,
@@ -20,6 +21,7 @@ from otd.settings.values import (
 __all__ = [
     "BadSettings",
     "CalendarSettings",
+    "FaceAccess",
     "FilesAccess",
     "Found",
     "Mistake",

@@ -96,7 +96,8 @@ def between(least: str, most: str) -> Callable[[object], timedelta]:
     return check
 
 
-def _listed(value: object) -> tuple[object, ...]:
+def listed(value: object) -> tuple[object, ...]:
+    """A TOML list as a tuple."""
     if not isinstance(value, list):
         raise wrong("a list is needed", 'write it in brackets: ["one", "two"]')
     return tuple(value)
@@ -220,8 +221,8 @@ Address = Annotated[str, AfterValidator(_address)]
 Url = Annotated[str, AfterValidator(_url)]
 Trust = Annotated[str, AfterValidator(_trust)]
 Domain = Annotated[str, AfterValidator(_domain)]
-Names = Annotated[tuple[Name, ...], BeforeValidator(_listed)]
-Domains = Annotated[tuple[Domain, ...], BeforeValidator(_listed)]
+Names = Annotated[tuple[Name, ...], BeforeValidator(listed)]
+Domains = Annotated[tuple[Domain, ...], BeforeValidator(listed)]
 Hosts = Annotated[dict[Domain, Domain], Strict()]
 Partners = Annotated[dict[Domain, Name], Strict()]
 LogForm = Literal["console", "json"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -12,11 +12,12 @@ from otd.calendars.access import EwsAccess, GraphAccess
 from otd.invites.site import Site
 from otd.model import Endpoint, Policy, Room
 from otd.settings.documents import Merged, read_files
+from otd.settings.kinds import host_and_port
 from otd.settings.mistakes import BadSettings, Mistake
 from otd.settings.references import check_references
-from otd.settings.tables import EwsTable, FilesTable, GraphTable
+from otd.settings.tables import EndpointTable, EwsTable, FilesTable, GraphTable, RelayTable
 from otd.settings.validation import Tables, validated
-from otd.settings.values import CalendarSettings, FilesAccess, Pool, RelaySettings, RunSettings, Settings
+from otd.settings.values import CalendarSettings, FaceAccess, FilesAccess, Pool, RelaySettings, RunSettings, Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +85,10 @@ def _settings(path: Path, tables: Tables, mistakes: tuple[Mistake, ...]) -> Sett
         ),
         pools=MappingProxyType({name: Pool(name=name, **_keys(table)) for name, table in tables.pools.items()}),
         relays=MappingProxyType(
-            {name: RelaySettings(name=name, **_keys(table)) for name, table in tables.relays.items()}
+            {
+                name: RelaySettings(name=name, pool=table.pool, label=table.label, face=_face(table, folder))
+                for name, table in tables.relays.items()
+            }
         ),
         rooms=MappingProxyType(
             {
@@ -92,9 +96,7 @@ def _settings(path: Path, tables: Tables, mistakes: tuple[Mistake, ...]) -> Sett
                 for name, table in tables.rooms.items()
             }
         ),
-        endpoints=MappingProxyType(
-            {name: Endpoint(name=name, **_keys(table)) for name, table in tables.endpoints.items()}
-        ),
+        endpoints=MappingProxyType({name: _endpoint(name, table, tables) for name, table in tables.endpoints.items()}),
         rules=tables.rules,
         site=Site(**site, **domains),
         policy=Policy(**_keys(tables.policy), **domains),
@@ -103,6 +105,7 @@ def _settings(path: Path, tables: Tables, mistakes: tuple[Mistake, ...]) -> Sett
             state=folder / run.state,
             refresh=run.refresh,
             verify=run.verify,
+            silence=run.silence,
             reassert=run.reassert,
             threads=run.threads,
             log=run.log,
@@ -148,3 +151,28 @@ def _access(
         root=table.root,
         ca_file=ca_file,
     )
+
+
+def _face(table: RelayTable, folder: Path) -> FaceAccess | None:
+    if not table.face:
+        return None
+    host, port = host_and_port(table.face)
+    return FaceAccess(
+        address=host,
+        port=443 if port is None else port,
+        certificate=folder / table.face_certificate if table.face_certificate else None,
+        key=folder / table.face_key if table.face_key else None,
+        passphrase=table.face_passphrase,
+        minimum_tls=table.face_minimum_tls,
+        host=table.face_host,
+    )
+
+
+def _endpoint(name: str, table: EndpointTable, tables: Tables) -> Endpoint:
+    """One that fetches is known by its first room's mailbox and logs in by its own name, unless told otherwise."""
+    endpoint = Endpoint(name=name, **_keys(table))
+    if table.kind != "polycom":
+        return endpoint
+    room = table.rooms[0]
+    mailbox = table.mailbox or tables.rooms[room].mailbox or room
+    return replace(endpoint, mailbox=mailbox, username=table.username or name)

@@ -115,6 +115,7 @@ def _relays(merged: Merged, tables: Tables) -> None:
 
 def _endpoints(merged: Merged, tables: Tables) -> None:
     first: dict[str, str] = {}
+    faces = {relay.pool for relay in tables.relays.values() if relay.face}
     for name, table in tables.endpoints.items():
         path = ("endpoints", name)
         _must_exist(merged, (*path, "pool"), "pools", table.pool)
@@ -128,8 +129,13 @@ def _endpoints(merged: Merged, tables: Tables) -> None:
             merged.mistake(path, "the key credential is missing", 'add credential = "..." with the name of a secret')
         if table.trust.startswith("ca:"):
             _must_exist(merged, (*path, "trust"), "cas", table.trust.removeprefix("ca:"))
+        if table.kind == "cisco" and not table.address:
+            merged.mistake(path, "the key address is missing", 'add address = "codec.example.com"')
+        if table.kind == "polycom" and table.pool not in faces:
+            mend = f'give a relay of pool {table.pool} a face = "192.0.2.10:443"'
+            merged.mistake((*path, "pool"), "no relay of this pool has a face to serve it", mend, warning=True)
         other = first.setdefault(table.address.casefold(), name) if table.address != UNKNOWN else name
-        if table.kind != "memory" and other != name:
+        if table.kind == "cisco" and other != name:
             mend = "one endpoint may show several rooms: put them all into its rooms"
             merged.mistake((*path, "address"), f"the endpoint {other} has this address already", mend)
 

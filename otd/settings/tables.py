@@ -26,9 +26,11 @@ from otd.settings.kinds import (
     Url,
     Zone,
     between,
+    listed,
 )
 
 _STRICT = ConfigDict(extra="forbid")
+Strategy = Annotated[tuple[Literal["token", "token-split", "sip", "location", "html"], ...], BeforeValidator(listed)]
 AtOnce = Annotated[int, Strict(), Ge(1), Le(1000)]
 
 
@@ -103,6 +105,12 @@ class RelayTable:
 
     pool: Name
     label: Label = ""
+    face: Address = ""
+    face_certificate: str = ""
+    face_key: str = ""
+    face_passphrase: SecretName = ""
+    face_minimum_tls: Literal["1.0", "1.2", "1.3"] = "1.2"
+    face_host: str = ""
 
 
 @with_config(_STRICT)
@@ -121,14 +129,19 @@ class RoomTable:
 class EndpointTable:
     """[endpoints.NAME]"""
 
-    kind: Literal["cisco", "memory"]
-    address: Address
+    kind: Literal["cisco", "polycom", "memory"]
     pool: Name
     rooms: Names
+    address: Address = ""
     credential: SecretName = ""
     label: Label = ""
     trust: Trust = "pin"
     interface: Literal["auto", "bookingsputxml", "put"] = "auto"
+    model: Literal["", "hdx", "gs", "videoos", "trio"] = ""
+    strategy: Strategy = ()
+    mailbox: str = ""
+    domain: str = ""
+    username: str = ""
 
 
 @with_config(_STRICT)
@@ -179,6 +192,7 @@ class RunTable:
     state: Text = "state"
     refresh: Annotated[timedelta, BeforeValidator(between("1s", "1h"))] = timedelta(seconds=30)
     verify: Annotated[timedelta, BeforeValidator(between("10s", "24h"))] = timedelta(minutes=5)
+    silence: Annotated[timedelta, BeforeValidator(between("1m", "7d"))] = timedelta(minutes=15)
     reassert: Annotated[timedelta, BeforeValidator(between("1m", "7d"))] = timedelta(hours=1)
     threads: Annotated[int, Strict(), Ge(1), Le(256)] = 8
     log: LogForm = "console"

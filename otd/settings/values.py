@@ -65,12 +65,28 @@ class Pool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FaceAccess:
+    """Where a relay serves endpoints that fetch, and the certificate that it shows: a PEM file with its key in it or in
+    `key`, or a PFX file. `passphrase` names the secret that opens it. Without a certificate it speaks plain HTTP, for a
+    proxy on the same machine."""
+
+    address: str
+    port: int
+    certificate: Path | None = None
+    key: Path | None = None
+    passphrase: str = ""
+    minimum_tls: str = "1.2"
+    host: str = ""  # the name by which endpoints reach it, "" for the one that they used
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RelaySettings:
     """A relay that runs in this process."""
 
     name: str
     pool: str
     label: str = ""
+    face: FaceAccess | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +97,7 @@ class RunSettings:
     state: Path  # a folder for what must outlive a restart besides the database: pins and revisions of relays
     refresh: timedelta  # every room's calendar is read at least this often
     verify: timedelta  # a confirmed list is read back this often
+    silence: timedelta  # an endpoint that fetches its list and did not for so long is said to be silent
     reassert: timedelta  # a list that keeps differing is put again this often
     threads: int
     log: Literal["console", "json"]
@@ -132,4 +149,7 @@ class Settings:
         for endpoint in self.endpoints.values():
             if endpoint.credential:
                 users.setdefault(endpoint.credential, []).append(f"endpoint {endpoint.name}")
+        for relay in self.relays.values():
+            if relay.face is not None and relay.face.passphrase:
+                users.setdefault(relay.face.passphrase, []).append(f"relay {relay.name}")
         return {name: tuple(who) for name, who in users.items()}

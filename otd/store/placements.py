@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Table, delete, insert, select, update
 
+from otd.errors import Missing
 from otd.model import EndpointState, Placement, Receipt
 from otd.store import claims
 from otd.store.configured import endpoint_in
@@ -62,6 +63,9 @@ def _fetched(tx: Transaction, receipt: Receipt, row: Any) -> bool:
 
 def set_login(tx: Transaction, endpoint: str, password_hash: str) -> None:
     """Keep the login's hash, "" for none, and have every relay given the endpoint anew."""
+    known = select(endpoints.c.name).where(endpoints.c.name == endpoint, endpoints.c.removed.is_(False))
+    if tx.connection.execute(known.with_for_update()).one_or_none() is None:
+        raise Missing(f"endpoint {endpoint}", "the database does not know it yet", "start `otd run` once with it")
     tx.connection.execute(delete(logins).where(logins.c.endpoint == endpoint))
     if password_hash:
         sealed = tx.vault.seal(_login(endpoint), password_hash)
