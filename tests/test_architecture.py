@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("otd.model", "otd.errors", "otd.quoting"),
     ("otd.ports", "otd.outbound"),
-    ("otd.formats", "otd.invites", "otd.dialplan", "otd.bookings", "otd.deliveries", "otd.placing", "otd.wire"),
+    ("otd.formats", "otd.invites", "otd.dialplan", "otd.bookings", "otd.deliveries", "otd.readings", "otd.brake", "otd.placing", "otd.wire"),
     ("otd.pipeline", "otd.replay", "otd.explain"),
     ("otd.calendars", "otd.endpoints", "otd.store", "otd.bus", "otd.relay", "otd.executor"),
     ("otd.settings", "otd.wiring"),

@@ -55,6 +55,12 @@ def add(tx: Transaction, rows: Iterable[tuple[WorkKind, str, str]]) -> None:
         tx.connection.execute(insert(work), new)
 
 
+def ensure(tx: Transaction, kind: WorkKind, name: str, lane: str) -> None:
+    """Add the work unless it is there."""
+    if tx.connection.execute(select(work.c.key).where(work.c.key == f"{kind}:{name}")).first() is None:
+        add(tx, [(kind, name, lane)])
+
+
 def drop(tx: Transaction, kind: WorkKind, names: Iterable[str]) -> None:
     keys = [{"this": f"{kind}:{name}"} for name in names]
     if keys:

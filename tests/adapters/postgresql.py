@@ -29,7 +29,19 @@ def empty(url: str) -> None:
     """Throw all rows away but what the store itself keeps in `meta`."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("DELETE FROM meta WHERE name <> 'key'")
-        for table in ("parts", "endpoints", "rooms", "relays", "work", "lanes"):
+        for table in (
+            "contents",
+            "readings",
+            "emptied",
+            "brakes",
+            "rulings",
+            "parts",
+            "endpoints",
+            "rooms",
+            "relays",
+            "work",
+            "lanes",
+        ):
             connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
 
 

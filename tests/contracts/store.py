@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from tests.contracts.store_brakes import BrakesContract
 from tests.contracts.store_delivery import DeliveryContract
+from tests.contracts.store_keeping import KeepingContract
 from tests.contracts.store_lanes import LanesContract
 from tests.contracts.store_lists import ListsContract
 from tests.contracts.store_settings import SettingsContract
@@ -10,5 +12,14 @@ from tests.contracts.store_threads import ThreadsContract
 from tests.contracts.store_work import WorkContract
 
 
-class StoreContract(SettingsContract, WorkContract, LanesContract, ListsContract, DeliveryContract, ThreadsContract):
+class StoreContract(
+    SettingsContract,
+    WorkContract,
+    LanesContract,
+    ListsContract,
+    DeliveryContract,
+    ThreadsContract,
+    KeepingContract,
+    BrakesContract,
+):
     """All of it."""

@@ -1,0 +1,26 @@
+"""What is kept of a reading for replay: no more of people than replay needs. Pure.
+
+Attendees are reduced to their domains. The body of a private meeting is never kept, and no body at all where the site
+says so; then what the meeting said about joining cannot be replayed, and the kept meeting says that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from otd.model import KeptMeeting, Meeting, Person
+
+
+def kept(meeting: Meeting, *, bodies: bool = True) -> KeptMeeting:
+    """The meeting as it is kept."""
+    left_out = bool(meeting.body.strip()) and (meeting.private or not bodies)
+    reduced = replace(
+        meeting, attendees=domains_of(meeting.attendees), body="" if left_out or not bodies else meeting.body
+    )
+    return KeptMeeting(meeting=reduced, body_left_out=left_out)
+
+
+def domains_of(people: tuple[Person, ...]) -> tuple[Person, ...]:
+    """One nameless person for each domain, in the order of the alphabet."""
+    hosts = {person.address.strip().lower().rpartition("@")[2] for person in people if "@" in person.address}
+    return tuple(Person(address=f"@{host}") for host in sorted(hosts - {""}))
