@@ -28,7 +28,7 @@ from typing import Any
 
 from otd.errors import BadSetting
 
-NAMES: tuple[str, ...] = ("start",)
+NAMES: tuple[str, ...] = ("calendars", "start")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
