@@ -130,9 +130,9 @@ class EndpointTable:
     """[endpoints.NAME]"""
 
     kind: Literal["cisco", "polycom", "memory"]
+    address: Address = ""
     pool: Name
     rooms: Names
-    address: Address = ""
     credential: SecretName = ""
     label: Label = ""
     trust: Trust = "pin"
