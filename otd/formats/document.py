@@ -100,6 +100,9 @@ def trimmed(meeting: Meeting, notes: Notes) -> Meeting:
         notes.add(f"a body is longer than {BODY_LIMIT} characters and was cut")
     return replace(
         meeting,
+        id=sound(meeting.id[:VALUE_LIMIT]),
+        uid=sound(meeting.uid[:VALUE_LIMIT]),
+        change_key=sound(meeting.change_key[:TEXT_LIMIT]),
         subject=line(meeting.subject),
         body=sound(meeting.body[:BODY_LIMIT]),
         location=line(meeting.location),

@@ -204,6 +204,9 @@ class _Events:
     def _time(self, value: Value) -> datetime | date:
         """A date, or an aware time in the zone that is stated with it. Raises ValueError."""
         found = _TIME.fullmatch(value.text.strip())
+        if not found and ":" in value.text:  # a zone with a colon in its name that nobody quoted
+            before, _, text = value.text.rpartition(":")
+            value, found = Value(f"{value.params}:{before}", text), _TIME.fullmatch(text.strip())
         if not found:
             raise _UnusableError("a time that is none")
         year, month, day = int(found[1]), int(found[2]), int(found[3])

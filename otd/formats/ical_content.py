@@ -42,6 +42,7 @@ _BODY = re.compile(r"<body\b", re.I)
 _MICROSOFT = "X-MICROSOFT-"
 _HIDDEN = frozenset(name.upper() for name in HIDDEN)
 _KNOWN_OTHERWISE = frozenset(("X-ALT-DESC", "X-MICROSOFT-LOCATIONS"))
+_MAILTO = re.compile(r"mailto:", re.I)
 _JOINABLE = re.compile(r"://|\bsips?:|\bh323:", re.I)
 
 
@@ -103,8 +104,7 @@ def places(event: Component) -> tuple[str, ...]:
 def person(value: Value) -> Person:
     if value.text == value.params == "":
         return NOBODY
-    text = value.text.strip()
-    address = text[7:] if text[:7].casefold() == "mailto:" else text
+    address = _MAILTO.split(value.text.strip())[-1]  # a name with a colon in it may stand before
     if "@" not in address:  # Exchange writes invalid:nomail for somebody without an address
         address = value.param("EMAIL")
     return Person(name=value.param("CN"), address=address.strip())

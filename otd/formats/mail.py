@@ -2,8 +2,8 @@
 
 The calendar part says what the meeting is; the text around it is only its picture, which filters on the way may have
 rewritten. So a body comes from the calendar part, and from the HTML or plain text beside it (in the same
-multipart/alternative) only when the calendar part has none. A mail without a calendar part gives one meeting all the
-same, from its text, with its Date as a stand-in for start and end.
+multipart/alternative) only when the calendar part has none, or none that names an address. A mail without a calendar
+part gives one meeting all the same, from its text, with its Date as a stand-in for start and end.
 """
 
 from __future__ import annotations
@@ -182,14 +182,21 @@ def _method(part: _Part) -> str:
 
 
 def _with_text(found: Document, beside: Sequence[_Part]) -> Document:
-    """A meeting without a body of its own gets the text of the mail, if the two are the same invitation."""
-    if len(found.entries) != 1 or found.entries[0].meeting.body.strip() or not beside:
+    """A meeting whose own text names no address gets the text of the mail, if that does: the two are one invitation."""
+    if not beside or len({entry.meeting.uid for entry in found.entries}) != 1:
         return found
     body, html = _body(beside)
-    entry = found.entries[0]
     notes = Notes()
-    meeting = trimmed(replace(entry.meeting, body=body, body_type="html" if html else "text"), notes)
-    return replace(found, entries=(replace(entry, meeting=meeting),), notes=(*found.notes, *notes.all()))
+
+    def completed(entry: Entry) -> Entry:
+        own = entry.meeting.body
+        if "://" in own or (own.strip() and "://" not in body):
+            return entry
+        meeting = replace(entry.meeting, body=body, body_type="html" if html else "text")
+        return replace(entry, meeting=trimmed(meeting, notes))
+
+    entries = tuple(completed(entry) for entry in found.entries)
+    return replace(found, entries=entries, notes=(*found.notes, *notes.all()))
 
 
 def _body(parts: Sequence[_Part]) -> tuple[str, bool]:

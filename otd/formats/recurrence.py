@@ -18,8 +18,8 @@ from otd.model import Meeting, Window
 
 OCCURRENCE_LIMIT = 2_000  # of one series in one window
 _INDEX = "X-OTD-ENTRY"
-_MARGIN = timedelta(days=400)  # so far before the window a series may begin anew; exceptions may be moved so far
 _LONGEST = timedelta(days=366)  # that an occurrence may last, or be moved together with those that follow it
+_MARGIN = 2 * _LONGEST + timedelta(days=7)  # what is further before the window cannot reach into it
 _DAY = timedelta(days=1)
 _LIBRARY_ERRORS = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
 
@@ -103,7 +103,7 @@ class _Series:
 
         first = self._plan.start.replace(tzinfo=None)
         lasts = self._plan.end.replace(tzinfo=None) - first
-        near = brought_near(self._rules, first, needed_from - _MARGIN - lasts)
+        near = brought_near(self._rules, first, needed_from - _MARGIN)
         event = _component(0, near, near + max(lasts, timedelta(0)))
         if self._rules:
             event["RRULE"] = [vRecur.from_ical(rule) for rule in self._rules]

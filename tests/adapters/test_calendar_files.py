@@ -15,7 +15,7 @@ import pytest
 
 from otd.calendars import files
 from otd.calendars.files import MARKER, FilesCalendar, write_marker
-from otd.calendars.files_folder import KEPT, folder_error, listing
+from otd.calendars.files_folder import KEPT, ChangingError, content, folder_error, listing
 from otd.errors import BadSetting, Denied, Garbled, Missing, Truncated, Unreachable
 from otd.model import Complete, Empty, Failed, Meeting, Reading
 from tests.contracts.calendar import DAY, HOUR, SOON, T0, WINDOW, CalendarContract, FixedClock, Planned, a_room
@@ -448,6 +448,17 @@ def test_a_file_that_somebody_goes_on_writing_waits_and_keeps_what_it_said(
     assert isinstance(reading, Complete)
     assert reading.meetings == good
     assert reading.problems == ("x.ics: is being written; it waits",)
+
+
+def test_a_file_that_is_not_the_listed_one_any_more_is_not_taken_for_it(folder: Path) -> None:
+    put(folder / "x.ics", ics(vevent()))
+    listed = listing(folder).files["x.ics"]
+    assert content(folder, "x.ics", listed) == ics(vevent())
+    put(folder / "x.ics", ics(vevent(summary="New")), 1)
+    with pytest.raises(ChangingError):
+        content(folder, "x.ics", listed)
+    with pytest.raises(ChangingError):
+        content(folder, "x.ics", listing(folder).files["x.ics"]._replace(size=10))
 
 
 def test_a_calendar_that_is_closed_waits_for_nobody(calendar: FilesCalendar, folder: Path) -> None:

@@ -154,8 +154,10 @@ def test_drafts_are_no_meetings() -> None:
 
 
 def test_half_of_a_surrogate_pair_does_not_get_through() -> None:
-    (meeting,) = formats.read(json.dumps({**EVENT, "subject": "x \ud83d y\u0000"}).encode())
-    assert meeting.subject.encode() == "x \ufffd y".encode()
+    half = {"subject": "x \ud83d y\u0000", "id": "\ud83d", "iCalUId": "u\ud83d", "changeKey": "c\ud83d"}
+    (meeting,) = formats.read(json.dumps({**EVENT, **half}).encode())
+    assert (meeting.subject, meeting.id, meeting.uid) == ("x \ufffd y", "\ufffd", "u\ufffd")
+    assert meeting.change_key == "c\ufffd"
 
 
 @pytest.mark.parametrize("data", [b"{", b'{"a": 1}', b'"x"', b"[" * 100_000, b'{"a":' * 100_000, b"1" * 5_000])

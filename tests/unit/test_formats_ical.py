@@ -220,6 +220,22 @@ def test_a_zone_is_known_by_its_iana_name_its_windows_name_and_behind_a_prefix(t
     assert only(ics(text)).start == datetime(2026, 6, 24, 9, tzinfo=UTC)
 
 
+def test_a_zone_and_a_name_with_a_colon_that_nobody_quoted_are_understood() -> None:
+    zone = ";TZID=tzone://Microsoft/Utc:"
+    meeting = only(
+        ics(
+            vevent(
+                "ORGANIZER;CN=Office: Ann:mailto:ann@example.com",
+                start=f"{zone}20261124T090000",
+                end=f"{zone}20261124T1000",
+            )
+        ),
+        zone=TOKYO,
+    )
+    assert (meeting.start, meeting.end) == (NINE, NINE + HOUR)
+    assert meeting.organizer.address == "ann@example.com"
+
+
 def test_a_zone_that_only_the_file_knows_is_taken_from_its_definition() -> None:
     def text(month: int) -> str:
         tzid = ";TZID=Customized Time Zone:"
@@ -305,6 +321,20 @@ def test_an_end_that_is_not_stated_follows_from_the_start(
 def test_a_duration_of_a_day_over_a_change_of_the_clocks_ends_at_the_same_time_of_day() -> None:
     meeting = only(ics(vevent("DURATION:P1D", start=";TZID=Europe/Oslo:20261024T120000", end="")))
     assert meeting.end - meeting.start == timedelta(hours=25)
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "2026-11-24T09:00:00Z",
+        "20261124T0900Z",
+        "20261124T100000+0100",
+        "2026-11-24T10:00:00.000+01:00",
+        " 20261124T090000z ",
+    ],
+)
+def test_a_time_in_another_form_of_iso_8601_is_understood(start: str) -> None:
+    assert only(ics(vevent(start=start))).start == NINE
 
 
 def test_an_end_before_the_start_is_ignored_and_noted() -> None:

@@ -67,6 +67,11 @@ def test_a_cancellation_that_is_older_than_the_invitation_changes_nothing() -> N
     assert [m.cancelled for m in holding(request(sequence=2), cancel())] == [False]
 
 
+def test_an_invitation_that_was_sent_after_the_cancellation_counts() -> None:
+    again = request(sequence=1, stamp="20261103T080000Z")
+    assert [m.cancelled for m in holding(request(), cancel(), again)] == [False]
+
+
 def test_of_two_that_say_the_same_of_their_age_the_cancellation_counts() -> None:
     assert [m.cancelled for m in holding(request(), cancel(sequence=0, stamp="20261101T080000Z"))] == [True]
 

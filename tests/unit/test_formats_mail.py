@@ -66,10 +66,16 @@ def test_a_meeting_without_text_of_its_own_has_the_text_beside_it() -> None:
     assert (with_text.body.strip(), with_text.body_type) == ("plain", "text")
 
 
-def test_a_meeting_with_text_of_its_own_keeps_it() -> None:
-    html = "<html><body><p>rewritten by a filter</p></body></html>"
-    meeting = only(a_mail("plain", html, ics(vevent(description="as sent"))))
-    assert (meeting.body, meeting.body_type) == ("as sent", "text")
+def test_a_meeting_with_an_address_in_its_own_text_keeps_it() -> None:
+    html = "<html><body><a href='https://filter.example.net/?x'>rewritten by a filter</a></body></html>"
+    meeting = only(a_mail("plain", html, ics(vevent(description="Join https://example.com/"))))
+    assert (meeting.body, meeting.body_type) == ("Join https://example.com/", "text")
+
+
+def test_a_meeting_whose_text_names_no_address_has_the_text_that_does() -> None:
+    html = "<html><body><a href='https://example.com/'>Join</a></body></html>"
+    assert only(a_mail("plain", html, ics(vevent(description="When: today")))).body_type == "html"
+    assert only(a_mail("plain", "<p>Hello</p>", ics(vevent(description="When: today")))).body == "When: today"
 
 
 def test_the_text_of_a_mail_that_only_carries_an_invitation_is_not_its_body() -> None:

@@ -204,6 +204,16 @@ def test_this_and_all_that_follow_are_moved_together() -> None:
     assert len({m.id for m in meetings}) == 5
 
 
+def test_what_was_moved_long_ago_with_all_that_follow_still_takes_place_then() -> None:
+    master = vevent("RRULE:FREQ=WEEKLY", start="20200107T090000Z", end="20200107T100000Z")
+    moved = vevent(
+        "RECURRENCE-ID;RANGE=THISANDFUTURE:20210105T090000Z", start="20211205T090000Z", end="20211205T100000Z"
+    )
+    (only,) = taking_place(ics(master, moved), Window(start=NINE - DAY, end=NINE + 6 * DAY))
+    assert only.original_start
+    assert only.start - only.original_start == timedelta(days=334)
+
+
 def test_an_exception_without_its_series_stands_by_itself() -> None:
     (only,) = taking_place(ics(vevent(recurrence_id="20261124T080000Z")))
     assert (only.kind, only.start, only.original_start) == ("exception", NINE, NINE - HOUR)
