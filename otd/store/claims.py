@@ -352,11 +352,9 @@ def _claimable_at(lane: Any) -> int | None:
 
 
 def release(tx: Transaction, owner_prefix: str) -> int:
-    """Take the leases away; whoever held them finds another token."""
+    """Take the leases away."""
     owned = and_(work.c.owner.startswith(owner_prefix, autoescape=True), work.c.lease_until > 0)
-    return tx.connection.execute(
-        update(work).where(owned).values(owner="", lease_until=0, token=work.c.token + 1)
-    ).rowcount
+    return tx.connection.execute(update(work).where(owned).values(owner="", lease_until=0)).rowcount
 
 
 def states(tx: Transaction) -> tuple[WorkState, ...]:

@@ -24,7 +24,7 @@ from otd.store import SqlStore
 from otd.store.tables import HEAD
 from tests.contracts.store import StoreContract
 from tests.contracts.store_case import CAPS, KEY, LEASE, a_list, a_reading, a_room
-from tests.values import HOUR, WINDOW, a_booking, a_receipt, an_endpoint
+from tests.values import HOUR, T0, WINDOW, FixedClock, a_booking, a_receipt, an_endpoint
 
 
 @pytest.fixture(scope="module")
@@ -271,15 +271,21 @@ def test_a_process_that_is_killed_in_the_middle_of_its_work_loses_nothing(path: 
 
 
 def test_jitter_shortens_long_periods_by_a_tenth_at_most_and_short_ones_not_at_all(path: Path) -> None:
-    store = SqlStore(f"sqlite:///{path}", KEY, rng=random.Random(1))  # noqa: S311 - for jitter
-    store.adopt([a_room(n) for n in range(1, 5)], [], CAPS, "d")
-    first, second, third, fourth = store.claim("me", limit=4, lease=LEASE)
-    for work, after in ((first, 15.0), (second, 60.0), (third, 60.0), (fourth, 3600.0)):
-        store.finish(work, Settled(after=timedelta(seconds=after), error="no answer"))
-    now = store.now()
-    waits = [(row.due - now).total_seconds() for row in store.work()]
-    assert waits[0] == pytest.approx(15, abs=1)
-    assert 53 < waits[1] < 60
-    assert waits[1] != pytest.approx(waits[2], abs=0.01)
-    assert HOUR.total_seconds() * 0.9 - 1 < waits[3] < HOUR.total_seconds()
-    store.close()
+    class Greedy(random.Random):
+        def random(self) -> float:
+            return 0.999999
+
+    with contextlib.closing(SqlStore(f"sqlite:///{path}", KEY, clock=FixedClock(), rng=Greedy())) as store:
+        store.adopt([a_room(n) for n in range(1, 4)], [], CAPS, "d")
+        for work, seconds in zip(store.claim("me", limit=3, lease=LEASE), (15, 60, 3600), strict=True):
+            store.finish(work, Settled(after=timedelta(seconds=seconds), error="no answer"))
+        waits = [(row.due - T0).total_seconds() for row in store.work()]
+    assert waits == pytest.approx([15, 54, 3240], abs=0.01)
+
+
+def test_jitter_differs_from_row_to_row(path: Path) -> None:
+    with contextlib.closing(SqlStore(f"sqlite:///{path}", KEY, clock=FixedClock())) as store:
+        store.adopt([a_room(n) for n in range(1, 5)], [], CAPS, "d")
+        for work in store.claim("me", limit=4, lease=LEASE):
+            store.finish(work, Settled(after=HOUR))
+        assert len({row.due for row in store.work()}) > 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from otd.model import (
     Settled,
 )
-from tests.contracts.store_case import LEASE, StoreCase, a_room
+from tests.contracts.store_case import DAY, LEASE, StoreCase, a_room
 from tests.values import HOUR, MINUTE, SECOND, T0, a_booking, an_endpoint
 
 
@@ -41,6 +41,13 @@ class LanesContract(StoreCase):
         assert (lane.paused_until, lane.why) == (T0 + MINUTE, "429")
         self.pass_time(MINUTE)
         assert self.names() == ["room2"]
+
+    def test_a_shorter_retry_after_does_not_shorten_the_pause(self) -> None:
+        self.adopt(rooms=2)
+        first, second = self.claim()
+        for work, pause in ((first, HOUR), (second, MINUTE)):
+            self.store.finish(work, Settled(after=DAY, error="429", pause_lane=pause))
+        assert next(lane for lane in self.store.lanes() if lane.name == "office").paused_until == T0 + HOUR
 
     def test_a_claim_that_was_taken_over_pauses_nothing(self) -> None:
         self.adopt()

@@ -48,6 +48,11 @@ class WorkContract(StoreCase):
         self.adopt(rooms=rooms, caps={"office": 2})
         assert self.names(3) == ["room1", "room2", "room8"]
 
+    def test_what_was_chosen_while_another_lane_was_full_is_not_chosen_again(self) -> None:
+        lab = tuple(a_room(n, calendar="lab") for n in (1, 5, 6))
+        self.adopt(rooms=(*lab, *(a_room(n) for n in (2, 3, 4))), caps={"office": 1, "lab": 3})
+        assert self.names(4) == ["room1", "room2", "room5", "room6"]
+
     def test_a_lane_without_room_gives_nothing(self) -> None:
         self.adopt(caps={"office": 0})
         assert self.claim() == ()
@@ -128,8 +133,13 @@ class WorkContract(StoreCase):
         self.adopt()
         self.run(after=MINUTE, error="no answer", code="unreachable", mend="look at the network")
         self.pass_time(MINUTE)
-        assert self.claim_one().attempt == 1
+        again = self.claim_one()
+        assert again.attempt == 1
+        self.store.finish(
+            again, Settled(after=MINUTE, error="no answer", code="unreachable", mend="look at the network")
+        )
         row = self.row()
+        assert row.attempt == 2
         assert (row.error, row.code, row.mend) == ("no answer", "unreachable", "look at the network")
         assert row.failing_since == T0
         self.pass_time(LEASE)
@@ -192,6 +202,7 @@ class WorkContract(StoreCase):
         self.adopt()
         work = self.claim_one()
         self.store.hint("refresh", "room1", delay=30 * SECOND)
+        self.store.hint("refresh", "room1", delay=MINUTE)
         self.store.finish(work, Settled(after=HOUR))
         assert self.store.next_due() == T0 + 30 * SECOND
 
