@@ -49,6 +49,19 @@ def load(kind: Any, data: bytes, where: str = "document") -> Any:
         raise Garbled(where, _first(error)) from None
 
 
+def plain(value: Any) -> Any:
+    """A value of otd.model as what JSON knows: for a message whose envelope is written by somebody else."""
+    return _adapter(type(value)).dump_python(value, mode="json")
+
+
+def value(kind: Any, found: Any, where: str = "message") -> Any:
+    """The value that `plain` was given. Raises Garbled."""
+    try:
+        return _adapter(kind).validate_python(found)
+    except ValidationError as error:
+        raise Garbled(where, _first(error)) from None
+
+
 def write(document: Document) -> bytes:
     """The document to send."""
     name = _NAMES[type(document)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,13 +19,12 @@ from otd.deliveries import Timing
 from otd.errors import BadSetting
 from otd.model import Hello, Receipt
 from otd.pipeline import Pipeline, Rulebook
-from otd.ports import Calendar, Clock, EndpointDriver, Pins, Secrets
+from otd.ports import Calendar, Clock, EndpointDriver, Executor, Pins, Secrets
 from otd.relay.memory import Memory
 from otd.relay.service import Relay
 from otd.settings import Settings
 
 if TYPE_CHECKING:
-    from otd.executor import LocalExecutor
     from otd.relay.face.listening import FaceServer
     from otd.relay.lists import Lists
     from otd.store.sql import SqlStore
@@ -159,8 +158,15 @@ def settings_digest(settings: Settings, key: bytes) -> str:
 class Centre:
     """The whole of OTD in one process: the store, the executor, the calendars, the bus, and the relays on it."""
 
-    def __init__(self, settings: Settings, *, clock: Clock | None = None) -> None:
-        """Builds everything and touches the outside with nothing but the database. Raises BadSetting."""
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Clock | None = None,
+        executor: Callable[[SqlStore, Pipeline], Executor] | None = None,
+    ) -> None:
+        """Builds everything and touches the outside with nothing but the database. `executor` makes another one than
+        that of this process. Raises BadSetting."""
         from otd.executor import LocalExecutor
 
         self.settings = settings
@@ -176,8 +182,12 @@ class Centre:
             endpoints=settings.endpoints,
             rules=rulebook(settings),
         )
-        self.executor: LocalExecutor = LocalExecutor(
-            self.store, self.pipeline.carry_out, threads=settings.run.threads, owner=f"run-{os.getpid()}"
+        self.executor: Executor = (
+            executor(self.store, self.pipeline)
+            if executor is not None
+            else LocalExecutor(
+                self.store, self.pipeline.carry_out, threads=settings.run.threads, owner=f"run-{os.getpid()}"
+            )
         )
         self.relays: dict[str, tuple[Relay, LocalRelayBus, Memory]] = {}
         self._faces: dict[str, tuple[Lists, FaceServer]] = {}
@@ -189,7 +199,7 @@ class Centre:
         settings = self.settings
         lanes = {c.name: c.at_once for c in settings.calendars.values()}
         lanes |= {pool.name: pool.at_once for pool in settings.pools.values()} | {HOUSE: settings.run.threads}
-        self.store.release("run-")
+        self.store.release("")
         key = database_key(settings)
         self.store.adopt(settings.rooms.values(), settings.endpoints.values(), lanes, settings_digest(settings, key))
         self.bus.listen(self._receipt, self._hello)

@@ -1,0 +1,23 @@
+"""The tasks: each hands a claimed piece of work to the centre. The claim travels along; the row says if it holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from workers import process
+from workers.app import app
+
+
+@app.task(name="otd.refresh")
+def refresh(claim: dict[str, Any]) -> None:
+    process.carry_out(claim)
+
+
+@app.task(name="otd.deliver")
+def deliver(claim: dict[str, Any]) -> None:
+    process.carry_out(claim)
+
+
+@app.task(name="otd.other")
+def other(claim: dict[str, Any]) -> None:
+    process.carry_out(claim)
