@@ -16,7 +16,8 @@ from otd.errors import OtdError
 EVERY = timedelta(milliseconds=250)
 SETTLED = timedelta(milliseconds=200)  # a folder that goes on changing is reported when it has been still so long,
 LATEST = timedelta(seconds=2)  # or after this at the latest
-_SHARE = 20  # of the time at most one part in so many goes into looking
+_SHARE = 20  # of the time one part in so many goes into looking,
+_LONGEST_PAUSE = 2.0  # seconds; more than that where there are so many files that a change would wait longer
 
 Look = tuple[tuple[str, int, int, int], ...]
 
@@ -60,15 +61,18 @@ class FilesWatch:
     def _run(self) -> None:
         pause = self._every
         while not self._stop.wait(pause):
-            began = time.monotonic()
+            looking = 0.0
             for room, watched in self._rooms.items():
                 if self._stop.is_set():
                     return
-                self._see(room, watched)
-            pause = max(self._every, _SHARE * (time.monotonic() - began))
+                began = time.monotonic()
+                look = _look(watched.folder)
+                now = time.monotonic()
+                looking += now - began
+                self._see(room, watched, look, now)
+            pause = max(self._every, min(_SHARE * looking, _LONGEST_PAUSE))
 
-    def _see(self, room: str, watched: _Watched) -> None:
-        look, now = _look(watched.folder), time.monotonic()
+    def _see(self, room: str, watched: _Watched, look: Look, now: float) -> None:
         if look != watched.look:
             watched.look, watched.changed = look, now
             watched.since = now if watched.since is None else watched.since

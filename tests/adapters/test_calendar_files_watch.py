@@ -118,6 +118,19 @@ def test_a_room_is_told_again_when_the_first_time_failed(base: Path, told: queue
     watch.stop()
 
 
+def test_a_slow_answer_does_not_make_the_next_look_late(base: Path, told: queue.Queue[str]) -> None:
+    def slowly(room: str) -> None:
+        told.put(room)
+        threading.Event().wait(0.3)
+
+    watch = FilesWatch({"one": base / "one"}, slowly)
+    watch.start()
+    for number in range(2):
+        (base / "one" / f"{number}.ics").write_text("x")
+        assert told.get(timeout=SOON + 0.3) == "one"
+    watch.stop()
+
+
 def test_a_watch_that_is_stopped_tells_nothing(base: Path, told: queue.Queue[str]) -> None:
     watch = FilesWatch({"one": base / "one"}, told.put, every=QUICK)
     watch.start()
