@@ -11,7 +11,7 @@ from typing import Any
 
 from celery import Celery
 from celery.signals import worker_init, worker_shutdown
-from kombu import Exchange, Queue
+from kombu.entity import Exchange, Queue
 
 WORK = Exchange("otd.work", type="topic", durable=True)
 DEAD = Exchange("otd.dead", type="fanout", durable=True)
