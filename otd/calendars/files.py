@@ -167,13 +167,14 @@ def _update(known: _Folder, files: dict[str, Stamp], deadline: float) -> set[str
             continue
         if time.monotonic() >= deadline:
             raise _too_slow(known)
-        if abs(now - stamp.modified) < SETTLED.total_seconds() * 1e9:
-            waiting.add(name)
-            continue
         try:
+            if abs(now - stamp.modified) < SETTLED.total_seconds() * 1e9:
+                raise ChangingError
             known.files[name] = _file(known, name, stamp)
         except (ChangingError, FileNotFoundError):
             waiting.add(name)
+            if before is None and (good := _copied(known, name)):
+                known.files[name] = _File(_UNREAD, good, good)
     return waiting
 
 
@@ -224,18 +225,22 @@ def _accepted(entry: Entry, source: str) -> Entry:
 def _good(known: _Folder, name: str) -> tuple[Entry, ...]:
     """What the file said when it was last good. Raises Garbled when there is no telling whether it ever was."""
     before = known.files.get(name)
-    if before is not None:
-        return before.good
-    copy = known.copies.get(name) if known.copies is not None else None
-    if copy is not None:
-        try:
-            return _parsed(known, name, copy).entries
-        except Garbled:
-            pass
-    elif known.copies is not None and known.copies.reliable:
+    found = before.good if before is not None else _copied(known, name)
+    if found is not None:
+        return found
+    if known.copies is not None and known.copies.reliable and known.copies.get(name) is None:
         return ()
     why = f"{shown(name)} cannot be read, and no copy tells what it said before"
     raise Garbled(str(known.path), why, "mend that file or take it away; let OTD write in the folder")
+
+
+def _copied(known: _Folder, name: str) -> tuple[Entry, ...] | None:
+    """What the copy of the file says, None when there is none that can be read."""
+    copy = known.copies.get(name) if known.copies is not None else None
+    try:
+        return _parsed(known, name, copy).entries if copy is not None else None
+    except Garbled:
+        return None
 
 
 def _too_slow(known: _Folder) -> OtdError:

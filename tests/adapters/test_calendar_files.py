@@ -444,10 +444,11 @@ def test_a_file_that_somebody_goes_on_writing_waits_and_keeps_what_it_said(
     put(folder / "x.ics", ics(vevent()))
     good = held(calendar)
     writer(folder / "x.ics", ics(vevent(summary="New"))[:50])
-    reading = read(calendar)
-    assert isinstance(reading, Complete)
-    assert reading.meetings == good
-    assert reading.problems == ("x.ics: is being written; it waits",)
+    for one in (calendar, another(folder)):
+        reading = read(one)
+        assert isinstance(reading, Complete)
+        assert reading.meetings == good
+        assert reading.problems == ("x.ics: is being written; it waits",)
 
 
 def test_a_file_that_is_not_the_listed_one_any_more_is_not_taken_for_it(folder: Path) -> None:
