@@ -29,6 +29,7 @@ from sqlalchemy import (
     func,
     insert,
     select,
+    text,
     update,
 )
 from sqlalchemy.sql.dml import ReturningUpdate
@@ -37,6 +38,7 @@ from otd.model import LaneState, Settled, Work, WorkKind, WorkState
 from otd.store.tables import at, at_or_none, endpoints, lanes, ms, parts, span, work
 from otd.store.transaction import Transaction, greatest, least, line
 
+MANY = 100  # new rows at once, from which on PostgreSQL has to know of them to claim well
 PARKED = timedelta(days=1)  # a parked row is tried again after this; a caller may ask for longer
 AGAIN: Mapping[str, timedelta] = {"refresh": timedelta(seconds=5)}  # a run that was hinted meanwhile: how soon again
 JITTER = 0.1  # the share of a period by which it may become shorter
@@ -51,8 +53,11 @@ def add(tx: Transaction, rows: Iterable[tuple[WorkKind, str, str]]) -> None:
     """New work (kind, name, lane), due now."""
     now = tx.clock()
     new = [{"key": f"{kind}:{name}", "kind": kind, "name": name, "lane": lane, "due": now} for kind, name, lane in rows]
-    if new:
-        tx.connection.execute(insert(work), new)
+    if not new:
+        return
+    tx.connection.execute(insert(work), new)
+    if tx.connection.dialect.name == "postgresql" and len(new) >= MANY:
+        tx.connection.execute(text("ANALYZE work"))  # or each claim sorts all that is overdue, until it counted itself
 
 
 def ensure(tx: Transaction, kind: WorkKind, name: str, lane: str) -> None:

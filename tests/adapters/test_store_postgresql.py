@@ -47,6 +47,13 @@ def test_the_clock_is_the_databases(database: str) -> None:
         assert abs(store.now() - datetime.now(UTC)) < timedelta(seconds=5)
 
 
+def test_the_server_knows_of_many_new_rows_at_once(database: str) -> None:
+    with contextlib.closing(SqlStore(database, KEY)) as store, psycopg.connect(database) as other:
+        store.adopt([a_room(n) for n in range(500)], [], CAPS, "d")
+        counted = other.execute("SELECT reltuples FROM pg_class WHERE relname = 'work'").fetchone()
+    assert counted == (500,)
+
+
 def test_several_processes_share_the_rows_and_the_caps(database: str) -> None:
     stores = [SqlStore(database, KEY) for _ in range(3)]
     stores[0].adopt([a_room(n) for n in range(1, 61)], [], CAPS | {"office": 5}, "d")
