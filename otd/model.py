@@ -604,7 +604,7 @@ class EndpointState:
     """All that the centre knows of one endpoint."""
 
     endpoint: Endpoint
-    desired: Desired | None = None  # None until every room of it has been read once, and when it was removed
+    desired: Desired | None = None  # None until every room of it has been read once
     revision: int = 0  # the highest given so far; a `forget` carries it
     confirmed_revision: int = 0
     confirmed_at: datetime | None = None
@@ -620,9 +620,9 @@ class EndpointState:
     mode: Mode = "deliver"  # its own setting, else what its pool was cut over to, else its pool's setting
     facts: Facts | None = None  # as last learned
     overwrites: int = 0  # read-backs with bookings of another system, since one found ours to have stayed
-    mended: str = ""  # what was last found on it that was then put right: a word of otd.deliveries.finding
-    mended_at: datetime | None = None
-    refusals: int = 0  # other endpoints that refuse the same credential's password
+    found: str = ""  # why its list was last not as it had been: a word of otd.findings.found
+    found_at: datetime | None = None
+    refusals: int = 0  # other endpoints that refuse the same credential, which none has accepted since
     placements: tuple[Placement, ...] = ()  # of an endpoint that fetches, by relay
     fetched_revision: int = 0  # what it was last given
     fetched_at: datetime | None = None
@@ -669,7 +669,6 @@ class LaneState:
     paused_until: datetime | None = None
     why: str = ""
     leased: int = 0
-    mode: Literal["", "deliver", "observe"] = ""  # a pool: what it was cut over to; "" as the settings say
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
