@@ -110,13 +110,15 @@ class _Reader:
 
     found: list[CalendarObject] = field(default_factory=list)
     stack: list[str] = field(default_factory=list)
+    event: Component = field(default_factory=Component)  # the VEVENT that began last
     observances: list[dict[str, str]] = field(default_factory=list)  # of the VTIMEZONE being read
 
     def begin(self, kind: str) -> None:
         if kind == "VCALENDAR" or not self.found:
             self.found.append(CalendarObject())
         if kind == "VEVENT" and len(self.found[-1].events) <= ENTRY_LIMIT:
-            self.found[-1].events.append(Component())
+            self.event = Component()
+            self.found[-1].events.append(self.event)
         elif kind == "VTIMEZONE":
             self.observances = []
         elif kind in ("STANDARD", "DAYLIGHT"):
@@ -134,7 +136,7 @@ class _Reader:
             return
         where = self.stack[-1]
         if where == "VEVENT":
-            self.found[-1].events[-1].put(name, value)
+            self.event.put(name, value)
         elif where == "VCALENDAR":
             self.found[-1].values.setdefault(name, value.plain())
         elif where == "VTIMEZONE" and name == "TZID":

@@ -439,6 +439,13 @@ def test_properties_without_a_calendar_around_their_event_are_read() -> None:
     assert only(vevent().encode()).uid == "m1@example.com"
 
 
+def test_a_calendar_that_begins_inside_an_event_is_read_beside_it() -> None:
+    torn = ics(vevent()).replace(b"END:VEVENT\r\nEND:VCALENDAR\r\n", b"")
+    document = formats.parse(torn + ics() + b"LOCATION:x\r\n" + ics(vevent(uid="m2")), "x.ics")
+    assert [entry.meeting.uid for entry in document.entries] == ["m1@example.com", "m2"]
+    assert not document.whole
+
+
 def test_an_alarm_inside_does_not_change_the_meeting() -> None:
     alarm = "BEGIN:VALARM\r\nDESCRIPTION:Reminder\r\nSUMMARY:Alarm\r\nTRIGGER:-PT15M\r\nEND:VALARM"
     meeting = only(ics(vevent(alarm, description="Real")))
