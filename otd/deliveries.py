@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from otd import placing
+from otd import findings, placing
 from otd.model import Delivery, Desired, Endpoint, EndpointState, Outcome, Receipt, RelayState, Sent, Verb
 from otd.ports import Seen
 
@@ -31,6 +31,7 @@ class Timing:
     silence: timedelta = timedelta(minutes=15)  # an endpoint that fetches and did not for so long is silent
     leave: timedelta = timedelta(minutes=10)  # a `forget` that nobody answers is given up after this
     reassert: timedelta = timedelta(hours=1)  # a list that keeps differing is put again this often
+    learn: timedelta = timedelta(seconds=20)  # after the first put an endpoint is read back so soon, to know what it is
     parked: timedelta = timedelta(days=1)
     backoff: timedelta = timedelta(seconds=5)
     backoff_most: timedelta = timedelta(minutes=5)
@@ -103,20 +104,52 @@ def step(state: EndpointState, relays: Sequence[RelayState], now: datetime, timi
         )
     if state.endpoint.kind in placing.KINDS:
         return _place(state, living, now, timing)
+    if findings.is_refused_elsewhere(state) and (receipt is None or receipt.outcome not in PERMANENT):
+        return _refused_elsewhere(state, timing)
     if sent is not None and (receipt is None or receipt.sequence < sent.sequence):
         takers = tuple(relay.name for relay in living if relay.started_at is None or relay.started_at <= sent.at)
         return _unanswered(state, desired, sent, alive, takers, now, timing)
     if receipt is None:
-        return Send(verb="put")
+        return Send(verb=_aim(state))
     if receipt.outcome in PERMANENT:
         return _permanent(state, desired, receipt, now, timing)
+    if findings.is_overwritten(state) and receipt.outcome == "differs" and state.mode == "deliver":
+        return _overwritten(receipt, alive, now, timing)
     if receipt.revision < desired.revision:
-        return Send(verb="put", relay=_reaching(state, alive, desired.revision))
-    if receipt.outcome == "confirmed":
-        return _confirmed(receipt, alive, now, timing)
+        return Send(verb=_aim(state), relay=_reaching(state, alive, desired.revision))
+    if receipt.outcome == "confirmed" or (receipt.outcome == "differs" and state.mode == "observe"):
+        return _confirmed(state, receipt, alive, now, timing)
     if receipt.outcome == "stale" and receipt.highest > desired.revision:
         return Renumber(above=receipt.highest)
     return _failed(state, receipt, alive, now, timing)
+
+
+def _aim(state: EndpointState) -> Verb:
+    """What is sent: the list, or no more than an order to look where another system is in charge."""
+    return "read" if state.mode == "observe" else "put"
+
+
+def _refused_elsewhere(state: EndpointState, timing: Timing) -> Wait:
+    """Its password is probably wrong, too, and each try counts towards locking the account."""
+    return Wait(
+        after=timing.verify,
+        error=f"not tried: {state.refusals} endpoints refuse the credential {state.endpoint.credential}",
+        code="credential",
+        mend="set the right secret and restart, or `otd endpoints retry` one of those that refuse it",
+    )
+
+
+def _overwritten(receipt: Receipt, alive: tuple[str, ...], now: datetime, timing: Timing) -> Step:
+    """Another system writes there, too: it is not fought, and reminded only now and then."""
+    due = receipt.at + timing.reassert
+    if now >= due:
+        return Send(verb="put", relay=_rotate(alive, receipt.sequence))
+    return Wait(
+        after=due - now,
+        error=f"another system puts its own bookings there ({receipt.detail})",
+        code="overwritten",
+        mend='stop the other system for this endpoint, or set mode = "observe"; then `otd endpoints retry` it',
+    )
 
 
 def _place(state: EndpointState, living: tuple[RelayState, ...], now: datetime, timing: Timing) -> Step:
@@ -172,9 +205,10 @@ def _leave(
 
 def condition(state: EndpointState) -> str:
     """One word for an administrator: unread (not all of its rooms have been read), waiting (for its newest list to be
-    confirmed), confirmed, placed (every relay of its pool holds the list that it is to fetch), differs, failing (it is
-    tried again), leaving (removed, or moved to another pool, and not let go of yet), or denied, untrusted, unsupported
-    (a person is needed).
+    confirmed), confirmed, placed (every relay of its pool holds the list that it is to fetch), observed (it is only
+    looked at), differs, drifted or rebooted (it lost its list, which is put again), overwritten (another system writes
+    there), refused elsewhere (others refuse its credential, so it is not tried), failing (it is tried again), leaving
+    (removed, or moved to another pool, and not let go of yet), or denied, untrusted, unsupported (a person is needed).
     """
     if state.leaving is not None:
         return "leaving"
@@ -184,7 +218,13 @@ def condition(state: EndpointState) -> str:
         return placing.condition(state)
     receipt = state.receipt
     if receipt is None:
-        return "waiting"
+        return "refused elsewhere" if findings.is_refused_elsewhere(state) else "waiting"
+    if state.mode == "observe" and receipt.outcome in ("confirmed", "differs"):
+        return "observed"
+    if findings.is_overwritten(state):
+        return "overwritten"
+    if receipt.outcome == "differs" and receipt.verb == "read":
+        return state.found or "differs"
     if receipt.outcome == "confirmed":
         return "confirmed" if receipt.revision == state.desired.revision else "waiting"
     return receipt.outcome if receipt.outcome in PERMANENT or receipt.outcome == "differs" else "failing"
@@ -207,18 +247,20 @@ def _unanswered(
     """Wait for the answer, unless there is a newer list, or whoever took it is gone or silent for too long. `takers`
     are the living relays that were there when it was sent."""
     if sent.revision < desired.revision:
-        return Send(verb="put", relay=_reaching(state, alive, desired.revision))
+        return Send(verb=_aim(state), relay=_reaching(state, alive, desired.revision))
     overdue = sent.at + timing.answer
     taker_is_gone = sent.relay not in takers if sent.relay else not takers
     if now < overdue and not taker_is_gone:
         return Wait(after=overdue - now)
     others = tuple(name for name in alive if name != sent.relay) or alive
-    return Send(verb=sent.verb, relay=_rotate(others, sent.sequence))
+    verb = sent.verb if _aim(state) == "put" else "read"
+    return Send(verb=verb, relay=_rotate(others, sent.sequence))
 
 
-def _confirmed(receipt: Receipt, alive: tuple[str, ...], now: datetime, timing: Timing) -> Step:
+def _confirmed(state: EndpointState, receipt: Receipt, alive: tuple[str, ...], now: datetime, timing: Timing) -> Step:
     """Look again after a while, through another relay than the one that confirmed."""
-    due = receipt.at + timing.verify
+    unknown = state.facts is None and receipt.verb == "put"
+    due = receipt.at + (min(timing.learn, timing.verify) if unknown else timing.verify)
     if now < due:
         return Wait(after=due - now)
     others = tuple(name for name in alive if name != receipt.relay) or alive
@@ -229,11 +271,11 @@ def _failed(state: EndpointState, receipt: Receipt, alive: tuple[str, ...], now:
     """It did not work: at once by a relay that has not tried, else after a while by any."""
     fresh = tuple(name for name in alive if name not in state.unreachable_from)
     if receipt.outcome in ELSEWHERE and fresh:
-        return Send(verb="put", relay=_rotate(fresh, receipt.sequence))
+        return Send(verb=_aim(state), relay=_rotate(fresh, receipt.sequence))
     due = receipt.at + max(_pause(state, receipt, timing), receipt.retry_after or timedelta(0))
     if now < due:
         return Wait(after=due - now, error=receipt.detail or receipt.outcome, code=receipt.outcome, mend=receipt.mend)
-    return Send(verb="put", relay=_rotate(alive, receipt.sequence))
+    return Send(verb=_aim(state), relay=_rotate(alive, receipt.sequence))
 
 
 def _pause(state: EndpointState, receipt: Receipt, timing: Timing) -> timedelta:
@@ -251,8 +293,9 @@ def _permanent(state: EndpointState, desired: Desired, receipt: Receipt, now: da
     a setting or secret changed, or a person asked."""
     again = receipt.at + timing.parked
     other_list = receipt.outcome == "unsupported" and receipt.revision < desired.revision
-    if state.failures == 0 or other_list or (receipt.outcome != "denied" and now >= again):
-        return Send(verb="put")
+    may_lock = receipt.outcome == "denied" and receipt.reason != "role"
+    if state.failures == 0 or other_list or (not may_lock and now >= again):
+        return Send(verb=_aim(state))
     after = again - now if again > now else timing.parked
     return Park(after=after, error=receipt.detail or receipt.outcome, code=receipt.outcome, mend=receipt.mend)
 
@@ -276,7 +319,7 @@ def delivery(state: EndpointState, verb: Verb, sequence: int, now: datetime, tim
     return Delivery(
         verb=verb,
         endpoint=leaving or state.endpoint,
-        clear=verb == "forget" and state.removed,
+        clear=verb == "forget" and state.removed and state.mode == "deliver",
         revision=desired.revision if desired else 0,
         sequence=sequence,
         sent_at=now,

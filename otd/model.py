@@ -68,7 +68,7 @@ class Endpoint:
     rooms: tuple[str, ...]
     credential: str = ""  # the name of a secret of the relay's
     label: str = ""
-    trust: str = "pin"  # "pin" (first use) | "sha256:HEX" | "ca" (system CAs) | "ca:NAME" (a CA file) | "plaintext-http"
+    trust: str = "pin"  # "pin" (first use) | "sha256:HEX" | "ca" (system CAs) | "ca:NAME" (a file) | "plaintext-http"
     interface: str = "auto"  # cisco: auto | bookingsputxml | put
     tls: str = ""  # cisco: "legacy" also speaks TLS 1.0 with weak ciphers, to this endpoint only
     session: bool = False  # cisco: signs in with a session for each delivery, instead of a password in each request

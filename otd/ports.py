@@ -26,6 +26,7 @@ from otd.model import (
     Hello,
     KeptReading,
     LaneState,
+    Mode,
     Reading,
     ReadingMark,
     Receipt,
@@ -235,6 +236,15 @@ class Store(Protocol):
     def unpark(self, kind: WorkKind, name: str) -> None:
         """Due now, attempts from zero; for `deliver` the endpoint's failures, too: it is tried as if for the first
         time. The same happens to everything when `adopt` sees changed settings."""
+        ...
+
+    def cut_over(self, pool: str, mode: Mode | None) -> None:
+        """Run the pool's endpoints in this mode, whatever the settings say; None: as they say. They are due now, and
+        tried as if for the first time; one with a mode of its own keeps it. Raises Missing for an unknown pool."""
+        ...
+
+    def modes(self) -> Mapping[str, Mode]:
+        """The pools that were cut over, and to what."""
         ...
 
     def pause(self, lane: str, until: datetime, why: str) -> None:

@@ -21,6 +21,7 @@ from otd.model import Booking, BookingList, Dialled, Endpoint, JoinInfo, Meeting
 Read = Callable[[Meeting, Site], JoinInfo | NoJoin]
 """How an invitation is read."""
 
+_OURS = "otd-"  # how the ids of our bookings begin
 SHORTEST = timedelta(minutes=1)  # a meeting of no length is shown for so long
 
 
@@ -104,7 +105,17 @@ def booking_id(room: str, uid: str, original_start: datetime | None) -> str:
     `uid` is that of the series and `original_start` that of the occurrence in it, None for a single meeting.
     """
     text = json.dumps([room, uid, original_start.isoformat() if original_start else ""])
-    return f"otd-{sha256(text.encode()).hexdigest()[:32]}"
+    return f"{_OURS}{sha256(text.encode()).hexdigest()[:32]}"
+
+
+def is_ours(id: str) -> bool:
+    """Whether a booking on an endpoint was put there by OTD."""
+    return id.startswith(_OURS)
+
+
+def id_of(room: Room, meeting: Meeting) -> str:
+    """The id of the booking that this meeting makes."""
+    return booking_id(room.name, meeting.uid or meeting.id, _place_in_series(meeting))
 
 
 def union(endpoint: str, window: Window, parts: Iterable[tuple[Booking, ...]]) -> BookingList:
@@ -126,7 +137,7 @@ def digest(bookings: BookingList) -> str:
 
 def _booking(room: Room, meeting: Meeting, join: JoinInfo | NoJoin, dialled: Dialled, policy: Policy) -> Booking:
     return Booking(
-        id=booking_id(room.name, meeting.uid or meeting.id, _place_in_series(meeting)),
+        id=id_of(room, meeting),
         room=room.name,
         title=title_of(meeting, policy),
         start=meeting.start,
@@ -180,7 +191,9 @@ __all__ = [
     "booking_id",
     "dial_for",
     "digest",
+    "id_of",
     "is_listed",
+    "is_ours",
     "of_room",
     "organizer_of",
     "title_of",

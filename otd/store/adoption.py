@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, insert, select, tuple_, update
 
 from otd.model import Endpoint, Room
-from otd.store import claims, records
+from otd.store import claims, learning, records
 from otd.store.configured import endpoint_in, leaving_in, seal_endpoint
 from otd.store.tables import endpoints, lanes, meta, parts, rooms, span, work
 from otd.store.transaction import Transaction
@@ -32,6 +32,7 @@ def adopt(
     _parts(tx, wanted_rooms, wanted_endpoints)
     _unused_lanes(tx, caps)
     if _is_new(tx, settings_digest):
+        learning.start_afresh(tx)
         claims.unpark_everything(tx)
 
 

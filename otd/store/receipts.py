@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import insert, select, update
 
 from otd.model import EndpointState, Hello, Receipt, RelayState, Sent, Verb
-from otd.store import adoption, claims, placements, records
+from otd.store import adoption, claims, learning, placements, records
 from otd.store.configured import endpoint_in, leaving_in
 from otd.store.lists import HIGHEST, desired_of, not_configured
 from otd.store.tables import at, at_or_none, endpoints, ms, relays, span
@@ -50,6 +50,7 @@ def apply(tx: Transaction, receipt: Receipt) -> bool:
     if receipt.outcome == "forgotten" and row.removed:
         adoption.discard(tx, row.name)
         return True
+    learning.apply(tx, receipt, endpoint_state(tx, row.name), row.now)
     tx.connection.execute(
         update(endpoints)
         .where(endpoints.c.name == row.name)
@@ -135,12 +136,12 @@ def endpoint_state(tx: Transaction, name: str) -> EndpointState:
     row = tx.connection.execute(select(endpoints).where(endpoints.c.name == name)).one_or_none()
     if row is None:
         raise not_configured(name)
-    return placements.joined(tx, (_state(tx, row),))[0]
+    return learning.joined(tx, placements.joined(tx, (_state(tx, row),)))[0]
 
 
 def endpoint_states(tx: Transaction) -> tuple[EndpointState, ...]:
     rows = tx.connection.execute(select(endpoints).order_by(endpoints.c.name)).all()
-    return placements.joined(tx, tuple(_state(tx, row) for row in rows))
+    return learning.joined(tx, placements.joined(tx, tuple(_state(tx, row) for row in rows)))
 
 
 def _state(tx: Transaction, row: Any) -> EndpointState:

@@ -23,6 +23,7 @@ from otd.model import (
     Hello,
     KeptReading,
     LaneState,
+    Mode,
     Reading,
     ReadingMark,
     Receipt,
@@ -38,7 +39,7 @@ from otd.model import (
     WorkState,
 )
 from otd.ports import Clock
-from otd.store import adoption, brakes, claims, keeping, lists, placements, receipts
+from otd.store import adoption, brakes, claims, keeping, learning, lists, placements, receipts
 from otd.store.database import Database
 from otd.store.tables import at, meta, ms
 from otd.store.transaction import Transaction
@@ -156,8 +157,18 @@ class SqlStore:
             return claims.release(tx, owner_prefix)
 
     def unpark(self, kind: WorkKind, name: str) -> None:
-        with self._writing_once() as tx:
+        with self._writing() as tx:
+            if kind == "deliver":
+                learning.start_afresh(tx, name)
             claims.unpark(tx, kind, name)
+
+    def cut_over(self, pool: str, mode: Mode | None) -> None:
+        with self._writing() as tx:
+            learning.cut_over(tx, pool, mode)
+
+    def modes(self) -> Mapping[str, Mode]:
+        with self._reading_once() as tx:
+            return learning.modes_of_pools(tx)
 
     def pause(self, lane: str, until: datetime, why: str) -> None:
         with self._writing_once() as tx:

@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from otd.model import EPOCH
 
-HEAD = "0003"  # the migration that makes exactly these tables; a test compares. Numbers, so that newer is greater
+HEAD = "0004"  # the migration that makes exactly these tables; a test compares. Numbers, so that newer is greater
 VERSION_TABLE = "otd_version"
 
 LONGEST = timedelta(days=36_500)  # "never" for whoever adds it to now; keeps sums within what a datetime can say
@@ -140,6 +140,27 @@ relays = Table(
     Column("last_seen", BigInteger, nullable=False),
     Column("leaving", Boolean, nullable=False),
     Column("clock_offset", BigInteger, nullable=False),
+)
+
+learned = Table(
+    "learned",  # what receipts teach of an endpoint beside its list
+    metadata,
+    Column("endpoint", String(64), ForeignKey("endpoints.name", ondelete="CASCADE"), primary_key=True),
+    Column("facts", LargeBinary),  # sealed
+    Column("overwrites", Integer, nullable=False, default=0),
+    Column("found", String(32), nullable=False, default=""),
+    Column("found_at", BigInteger),
+    Column("reason", String(32), nullable=False, default=""),  # the last receipt's
+    Column("credential", String(64), nullable=False, default=""),  # its name
+    Column("refused_at", BigInteger),
+    Column("accepted_at", BigInteger),
+)
+
+modes = Table(
+    "modes",  # pools that were cut over: how they are run, whatever the settings say
+    metadata,
+    Column("pool", String(128), primary_key=True),
+    Column("mode", String(16), nullable=False),
 )
 
 placements = Table(

@@ -6,6 +6,7 @@ from tests.contracts.store_brakes import BrakesContract
 from tests.contracts.store_delivery import DeliveryContract
 from tests.contracts.store_keeping import KeepingContract
 from tests.contracts.store_lanes import LanesContract
+from tests.contracts.store_learning import LearningContract
 from tests.contracts.store_lists import ListsContract
 from tests.contracts.store_settings import SettingsContract
 from tests.contracts.store_threads import ThreadsContract
@@ -21,5 +22,6 @@ class StoreContract(
     ThreadsContract,
     KeepingContract,
     BrakesContract,
+    LearningContract,
 ):
     """All of it."""

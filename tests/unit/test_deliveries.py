@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otd.deliveries import GiveUp, Park, Renumber, Send, Step, Timing, Wait, backoff, delivery, step
-from otd.model import EndpointState, RelayState
+from otd.deliveries import GiveUp, Park, Renumber, Send, Step, Timing, Wait, backoff, condition, delivery, step
+from otd.model import EndpointState, Facts, RelayState
 from tests.values import MINUTE, SECOND, T0, a_desired, a_receipt, a_relay, a_sent, a_state
 
 TIMING = Timing()
@@ -63,7 +63,7 @@ def test_a_newer_list_does_not_wait_for_the_answer_to_the_older_one() -> None:
 
 
 def test_a_confirmed_list_is_looked_at_again_through_another_relay() -> None:
-    state = a_state(sent=a_sent(), receipt=a_receipt(relay="relay1"))
+    state = a_state(sent=a_sent(), receipt=a_receipt(relay="relay1"), facts=Facts())
     assert next_step(state, after=MINUTE) == Wait(after=4 * MINUTE)
     assert next_step(state, after=5 * MINUTE) == Send(verb="read", relay="relay2")
 
@@ -172,6 +172,61 @@ def test_an_endpoint_that_moves_is_forgotten_by_its_old_pool_before_the_new_one_
     assert next_step(asked, after=SECOND) == Wait(after=14 * SECOND)
     assert isinstance(next_step(asked, after=15 * SECOND), Send)
     assert next_step(asked, after=10 * MINUTE) == GiveUp()
+
+
+def test_an_endpoint_that_is_new_is_soon_read_to_know_what_it_is() -> None:
+    state = a_state(sent=a_sent(), receipt=a_receipt(relay="relay1"))
+    assert next_step(state, after=SECOND) == Wait(after=19 * SECOND)
+    assert next_step(state, after=20 * SECOND) == Send(verb="read", relay="relay2")
+
+
+def test_an_endpoint_that_is_observed_is_read_and_never_written() -> None:
+    assert next_step(a_state(mode="observe")) == Send(verb="read")
+    for receipt in (a_receipt(verb="read", outcome="differs"), a_receipt(verb="read"), a_receipt(verb="put")):
+        observed = a_state(mode="observe", sent=a_sent(verb="read"), receipt=receipt, facts=Facts(), same_difference=9)
+        assert next_step(observed, after=MINUTE) == Wait(after=4 * MINUTE)
+        assert next_step(observed, after=5 * MINUTE) == Send(verb="read", relay="relay2")
+    for state in (
+        a_state(mode="observe", sent=a_sent(verb="put", relay="relay1")),  # from before it was observed
+        a_state(mode="observe", sent=a_sent(), receipt=a_receipt(), desired=a_desired(revision=11)),
+        a_state(mode="observe", sent=a_sent(), receipt=a_receipt(outcome="unreachable"), failures=1),
+        a_state(mode="observe", sent=a_sent(), receipt=a_receipt(outcome="unsupported"), failures=1),
+    ):
+        found = next_step(state, after=timedelta(days=2))
+        assert isinstance(found, Send)
+        assert found.verb == "read"
+    removed = a_state(mode="observe", removed=True, **LEAVING)
+    assert not delivery(removed, "forget", 9, T0, TIMING).clear
+
+
+def test_what_another_system_overwrites_is_put_again_only_at_the_reassert_period() -> None:
+    foreign = a_receipt(verb="read", outcome="differs", detail="1 missing, 1 foreign")
+    once = a_state(sent=a_sent(), receipt=foreign, failures=1, overwrites=1, same_difference=1)
+    assert next_step(once) == Send(verb="put", relay="relay2")
+    twice = replace(once, overwrites=2, desired=a_desired(revision=11))  # a newer list does not fight either
+    found = next_step(twice)
+    assert isinstance(found, Wait)
+    assert (found.after, found.code) == (timedelta(hours=1), "overwritten")
+    assert "observe" in found.mend
+    assert next_step(twice, after=timedelta(hours=1)) == Send(verb="put", relay="relay2")
+    assert condition(replace(twice, receipt=a_receipt())) == "overwritten", (
+        "until a read-back finds ours to have stayed"
+    )
+
+
+def test_a_credential_that_three_endpoints_refuse_is_not_tried_on_others() -> None:
+    found = next_step(a_state(refusals=3))
+    assert isinstance(found, Wait)
+    assert found.code == "credential"
+    assert "otd endpoints retry" in found.mend
+    assert condition(a_state(refusals=3)) == "refused elsewhere"
+    assert next_step(a_state(refusals=2)) == Send(verb="put")
+
+
+def test_a_role_that_may_not_write_is_looked_at_once_a_day_for_it_locks_no_account() -> None:
+    state = a_state(sent=a_sent(), receipt=a_receipt(outcome="denied", reason="role"), failures=1)
+    assert isinstance(next_step(state), Park)
+    assert next_step(state, after=timedelta(days=1)) == Send(verb="put")
 
 
 def test_a_delivery_carries_the_whole_list_and_its_fences() -> None:

@@ -1,0 +1,108 @@
+"""What a read-back tells of an endpoint beyond its list: why the list is not as it was, and what else a person should
+know. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from otd import bookings
+from otd.model import EndpointState, Facts, Receipt
+
+CLOCK = timedelta(seconds=60)  # an endpoint whose clock is further off shows Join at the wrong time
+OVERWRITTEN = 2  # read-backs with another system's bookings until it is left to that system
+REFUSALS = 3  # endpoints that refuse a password until no other is asked with it
+
+_HIDDEN = {
+    "Title": "the titles of bookings",
+    "Organizer": "the organisers of bookings",
+    "NonJoinableMeetings": "bookings without Join",
+    "TentativeMeetings": "tentative bookings",
+    "AllDayMeetings": "bookings that last all day",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """Something that is not as it should be, though the list is in place."""
+
+    code: str
+    text: str
+    mend: str
+
+
+def is_overwrite(receipt: Receipt) -> bool:
+    """Whether another system's bookings stand beside ours, or instead of them."""
+    foreign = (d.id for d in receipt.differences if d.fields == ("foreign",))
+    return receipt.outcome == "differs" and any(not bookings.is_ours(id) for id in foreign)
+
+
+def found(state: EndpointState, receipt: Receipt) -> str:
+    """Why a list that was in place is not so any more: "overwritten" by another system, lost because the endpoint
+    "rebooted", else "drifted". "" when the receipt does not say so."""
+    if receipt.outcome != "differs" or state.confirmed_at is None:
+        return ""
+    if is_overwrite(receipt):
+        return "overwritten"
+    if receipt.verb != "read":
+        return ""
+    uptime = receipt.facts.uptime if receipt.facts else None
+    # It was seen in place at confirmed_at, so it matters only whether it started after that.
+    rebooted = uptime is not None and receipt.at - uptime > state.confirmed_at
+    return "rebooted" if rebooted and any(d.fields == ("missing",) for d in receipt.differences) else "drifted"
+
+
+def is_overwritten(state: EndpointState) -> bool:
+    """Whether another system manages this endpoint, so that it is put again only now and then."""
+    return state.overwrites >= OVERWRITTEN
+
+
+def is_refused_elsewhere(state: EndpointState) -> bool:
+    """Whether its credential is refused by so many others, and accepted by none since, that it must not be tried."""
+    return state.refusals >= REFUSALS
+
+
+def notes(state: EndpointState) -> tuple[Note, ...]:
+    """What a person should know of an endpoint that answers, by its facts."""
+    facts = state.facts
+    if facts is None:
+        return ()
+    return (*_mode(facts), *_clock(facts), *_hidden(state, facts))
+
+
+def _mode(facts: Facts) -> tuple[Note, ...]:
+    found = []
+    if facts.mode == "teams":
+        text = "it runs as a Microsoft Teams Room, whose calendar is Microsoft's"
+        found.append(Note(code="teams", text=text, mend="remove it here, or switch it back to RoomOS"))
+    if facts.role == "user":
+        text = "its user has not the role Admin, without which bookings cannot be written"
+        found.append(Note(code="role", text=text, mend="give that user the role Admin"))
+    if facts.provisioning.upper() == "TMS":
+        text = "it is managed by Cisco TMS, which may put bookings of its own"
+        found.append(Note(code="tms", text=text, mend="stop booking this endpoint in TMS, or leave it in mode observe"))
+    return tuple(found)
+
+
+def _clock(facts: Facts) -> tuple[Note, ...]:
+    offset = facts.clock_offset
+    if offset is None or abs(offset) <= CLOCK:
+        return ()
+    text = f"its clock is {round(abs(offset).total_seconds())} s {'fast' if offset > timedelta(0) else 'slow'}"
+    return (Note(code="clock", text=f"{text}: Join comes at the wrong time", mend="give it a working NTP server"),)
+
+
+def _hidden(state: EndpointState, facts: Facts) -> tuple[Note, ...]:
+    return tuple(
+        Note(
+            code="hidden",
+            text=f"its own settings hide {_HIDDEN.get(setting, setting)} on its screen",
+            mend=f"set UserInterface Bookings Visibility {setting} to Auto on the endpoint, if they should show",
+        )
+        for setting in facts.hides
+        if setting != "NonJoinableMeetings" or _has_one_without_join(state)
+    )
+
+
+def _has_one_without_join(state: EndpointState) -> bool:
+    return state.desired is not None and any(b.dial is None for b in state.desired.list.bookings)
