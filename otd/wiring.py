@@ -147,7 +147,8 @@ def settings_digest(settings: Settings, key: bytes) -> str:
     parked. Keyed, so that it tells nothing about the secrets."""
     digest = hmac.new(key, settings.digest.encode(), "sha256")
     known = secrets(settings)
-    for name in sorted(settings.secret_names()):
+    names = settings.secret_names()
+    for name in sorted((*names, *(f"{name}-next" for name in names))):
         try:
             digest.update(f"\0{name}\0{known.get(name)}".encode())
         except BadSetting:

@@ -196,13 +196,14 @@ def _url(text: str) -> str:
 
 def _trust(text: str) -> str:
     word, colon, rest = text.partition(":")
-    if text in ("pin", "ca") or (word == "ca" and colon and NAME.match(rest)):
+    if text in ("pin", "ca", "plaintext-http") or (word == "ca" and colon and NAME.match(rest)):
         return text
     if word == "sha256" and re.fullmatch(r"[0-9A-Fa-f]{2}(:?[0-9A-Fa-f]{2}){31}", rest):
         return "sha256:" + rest.replace(":", "").lower()
     raise wrong(
         f"{text!r} is not a way to trust a certificate",
-        '"pin" (the first one seen), "ca", "ca:NAME" with NAME from [cas], or "sha256:" and 64 hexadecimal digits',
+        '"pin" (the first one seen), "ca", "ca:NAME" with NAME from [cas], "sha256:" and 64 hexadecimal digits; or '
+        '"plaintext-http", which sends the password in clear',
     )
 
 

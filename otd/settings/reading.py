@@ -170,7 +170,7 @@ def _face(table: RelayTable, folder: Path) -> FaceAccess | None:
 
 def _endpoint(name: str, table: EndpointTable, tables: Tables) -> Endpoint:
     """One that fetches is known by its first room's mailbox and logs in by its own name, unless told otherwise."""
-    endpoint = Endpoint(name=name, **_keys(table))
+    endpoint = Endpoint(name=name, pool_mode=tables.pools[table.pool].mode, **_keys(table))
     if table.kind != "polycom":
         return endpoint
     room = table.rooms[0]

@@ -9,7 +9,12 @@ The places, in this order; the first that has the name wins:
        [exchange]                              # or a table of the two
        user = 'EXAMPLE\\svc-otd'
        password = "..."
+       [codec-branch]                          # of an endpoint: `next` is tried once where `current` is refused
+       current = "admin:password"
+       next = "admin:new password"
 3. a folder with one file per secret, as container platforms mount them; one line end at its end is not part of it.
+
+What follows a secret NAME is the secret NAME-next in every one of these places.
 
 They are read when they are asked for, so that a changed secret counts at once. No value is ever in a repr, a log line
 or an error.
@@ -28,6 +33,7 @@ from otd.errors import BadSetting
 from otd.quoting import shell
 
 LARGEST = 64 * 1024
+NEXT = "-next"  # the name of the secret that follows another one ends so
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\Z")
 
 
@@ -76,7 +82,13 @@ class NamedSecrets:
     def _in_file(self, name: str) -> str | None:
         if self._file is None or not self._file.exists():
             return None
-        value = _secrets_file(self._file).get(name)
+        values = _secrets_file(self._file)
+        value = values.get(name)
+        if value is None:
+            former = values.get(name.removesuffix(NEXT)) if name.endswith(NEXT) else None
+            value = former.get("next") if isinstance(former, dict) else None
+        elif isinstance(value, dict) and "current" in value and set(value) <= {"current", "next"}:
+            value = value["current"]
         if value is None or isinstance(value, str):
             return value
         if isinstance(value, dict) and set(value) == {"user", "password"}:
@@ -86,7 +98,7 @@ class NamedSecrets:
         raise BadSetting(
             f"secret {name} in {self._file}",
             "it is neither a text nor a table of user and password (both texts, no colon in the user)",
-            f'write {name} = "..." or [{name}] with user and password',
+            f'write {name} = "..." or [{name}] with user and password, or with current and next',
         )
 
     def _in_folder(self, name: str) -> str | None:

@@ -10,6 +10,7 @@ from annotated_types import Ge, Le
 from pydantic import BeforeValidator, ConfigDict, Strict, StrictBool, with_config
 
 from otd.calendars.access import Cloud
+from otd.model import Mode
 from otd.settings.kinds import (
     Address,
     Domain,
@@ -95,6 +96,7 @@ class PoolTable:
     """[pools.NAME]"""
 
     at_once: AtOnce = 64
+    mode: Mode = "deliver"
     label: Label = ""
 
 
@@ -137,6 +139,9 @@ class EndpointTable:
     label: Label = ""
     trust: Trust = "pin"
     interface: Literal["auto", "bookingsputxml", "put"] = "auto"
+    tls: Literal["", "legacy"] = ""
+    session: StrictBool = False
+    mode: Literal["", "deliver", "observe"] = ""
     model: Literal["", "hdx", "gs", "videoos", "trio"] = ""
     strategy: Strategy = ()
     mailbox: str = ""

@@ -12,7 +12,7 @@ from typing import Literal
 from otd.calendars.access import EwsAccess, GraphAccess
 from otd.dialplan import Rule
 from otd.invites.site import Site
-from otd.model import Endpoint, Policy, Room
+from otd.model import Endpoint, Mode, Policy, Room
 from otd.settings.mistakes import Mistake
 from otd.settings.secrets import NamedSecrets
 
@@ -57,10 +57,11 @@ class CalendarSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
-    """Relays that can stand in for one another. `at_once` is the cap of its lane."""
+    """Relays that can stand in for one another. `at_once` is the cap of its lane; `mode` that of its endpoints."""
 
     name: str
     at_once: int
+    mode: Mode = "deliver"
     label: str = ""
 
 

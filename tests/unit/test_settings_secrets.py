@@ -127,3 +127,19 @@ def test_a_credential_needs_a_user_and_a_password() -> None:
         with pytest.raises(BadSetting) as wrong:
             user_and_password("x", bad)
         assert VALUE not in str(wrong.value)
+
+
+def test_the_secret_that_follows_another_is_found_beside_it(tmp_path: Path) -> None:
+    file = tmp_path / "secrets.toml"
+    file.write_text('[codec]\ncurrent = "otd:one"\nnext = "otd:two"\n[other]\ncurrent = "otd:three"\n')
+    file.chmod(0o600)
+    secrets = NamedSecrets(environment={"OTD_SECRET_OTHER_NEXT": "otd:four"}, file=file, folder=None)
+    assert [secrets.get(name) for name in ("codec", "codec-next", "other", "other-next")] == [
+        "otd:one",
+        "otd:two",
+        "otd:three",
+        "otd:four",
+    ]
+    alone = NamedSecrets(environment={}, file=file, folder=None)
+    with pytest.raises(BadSetting, match="other-next"):
+        alone.get("other-next")
