@@ -81,8 +81,11 @@ class Line:
         return int(head.split()[1]), head, body
 
     def is_closed(self) -> bool:
+        """Whether the connection ends, after what may still be on its way."""
         try:
-            return self.socket.recv(1) == b""
+            while self.socket.recv(65536):
+                pass
+            return True
         except ConnectionResetError:
             return True
 
