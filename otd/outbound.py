@@ -97,6 +97,23 @@ class Answer:
     body: bytes = field(repr=False)
 
 
+def shown_certificate(address: str, *, where: str, within: timedelta, legacy: bool = False) -> str:
+    """The fingerprint of the certificate that is shown at host:port (443 unless named). Nothing is sent there."""
+    seen: list[str] = []
+
+    def note(der: bytes) -> None:
+        seen.append(fingerprint(der))
+        raise Untrusted(where, "only looked at")
+
+    http = Http(trust=pinned_trust(note, legacy=legacy), connections=1)
+    try:
+        with contextlib.suppress(Untrusted):
+            http.request("GET", f"https://{address}/", where=where, within=within)
+    finally:
+        http.close()
+    return seen[0]
+
+
 class Http:
     """A thread-safe pool of connections that all obey the rules of this module."""
 

@@ -26,6 +26,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "otd.brake",
         "otd.placing",
         "otd.findings",
+        "otd.comparing",
         "otd.wire",
     ),
     ("otd.pipeline", "otd.refresh", "otd.judging", "otd.lint", "otd.replay", "otd.explain"),

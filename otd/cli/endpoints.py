@@ -1,4 +1,4 @@
-"""`otd endpoints`: list and show endpoints as they are configured."""
+"""`otd endpoints`: list endpoints, make passwords for those that fetch; see endpoint_lists and endpoint_actions."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from otd.cli.endpoint_actions import pin, probe, push, retry
+from otd.cli.endpoint_lists import compare, show
 from otd.cli.options import examples, settings_of, with_config, with_json
 from otd.cli.output import named, print_fields, print_json, print_table
 
@@ -14,9 +16,9 @@ if TYPE_CHECKING:
     from otd.settings import Settings
 
 
-@click.group(epilog=examples("otd endpoints list", "otd endpoints show boardroom-codec"))
+@click.group(epilog=examples("otd endpoints list", "otd endpoints show boardroom-codec", "otd endpoints compare"))
 def endpoints() -> None:
-    """List and show endpoints as they are configured."""
+    """List, show, compare, probe and mend endpoints."""
 
 
 @endpoints.command("list", epilog=examples("otd endpoints list", "otd endpoints list --json"))
@@ -39,18 +41,8 @@ def list_(config: str, as_json: bool) -> None:
     )
 
 
-@endpoints.command(epilog=examples("otd endpoints show boardroom-codec"))
-@click.argument("name")
-@with_config
-@with_json
-def show(name: str, config: str, as_json: bool) -> None:
-    """Show what is configured for the endpoint NAME."""
-    settings = settings_of(config)
-    found = row(settings, named("endpoint", name, settings.endpoints))
-    if as_json:
-        print_json(found)
-    else:
-        print_fields(found)
+for command in (show, compare, probe, push, pin, retry):
+    endpoints.add_command(command)
 
 
 @endpoints.command(
@@ -111,4 +103,7 @@ def row(settings: Settings, endpoint: Endpoint) -> dict[str, Any]:
         "credential": endpoint.credential,
         "trust": endpoint.trust,
         "interface": endpoint.interface,
+        "tls": endpoint.tls,
+        "session": endpoint.session,
+        "mode": endpoint.mode or endpoint.pool_mode,
     }

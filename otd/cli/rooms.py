@@ -47,6 +47,20 @@ def show(name: str, config: str, as_json: bool) -> None:
         print_fields(found)
 
 
+@rooms.command(epilog=examples("otd rooms retry boardroom"))
+@click.argument("name")
+@with_config
+def retry(name: str, config: str) -> None:
+    """Read the room NAME again at once, after what it needed a person for is mended."""
+    from otd.cli.reaching import opened_store
+
+    settings = settings_of(config)
+    named("room", name, settings.rooms)
+    with opened_store(settings) as store:
+        store.unpark("refresh", name)
+    click.echo(f"{name}: it is read again now; `otd status` shows what comes of it")
+
+
 def row(settings: Settings, room: Room) -> dict[str, Any]:
     """The room as plain values."""
     return {

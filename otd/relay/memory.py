@@ -61,6 +61,11 @@ class Memory:
             row = self._base.execute("SELECT fingerprint FROM pins WHERE endpoint = ?", (endpoint,)).fetchone()
         return str(row[0])
 
+    def repin(self, endpoint: str, fingerprint: str) -> None:
+        """Pin it instead of what was pinned: a person has said so."""
+        with self._lock:
+            self._base.execute("INSERT OR REPLACE INTO pins VALUES (?, ?)", (endpoint, fingerprint))
+
     def close(self) -> None:
         with self._lock:
             self._base.close()

@@ -1,0 +1,177 @@
+"""What can be done to one endpoint from a terminal: probe, push, pin, retry.
+
+Nothing is written to it from here: that is left to the relays, which are told through the database."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from otd.cli.options import examples, settings_of, with_config, with_json
+from otd.cli.output import named, print_fields, print_json, progress
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from otd.model import Endpoint, Facts
+    from otd.settings import Settings
+
+
+@click.command(epilog=examples("otd endpoints probe boardroom-codec", "otd endpoints probe boardroom-codec --json"))
+@click.argument("name")
+@with_config
+@with_json
+def probe(name: str, config: str, as_json: bool) -> int:
+    """Say what the endpoint NAME is, what it can do and what it lacks, each with the mend.
+
+    Reads only. The exit code is 1 when something stands in the way of its bookings.
+    """
+    from otd.errors import OtdError
+
+    settings = settings_of(config)
+    endpoint = named("endpoint", name, settings.endpoints)
+    try:
+        with progress(f"asking {endpoint.address}"):
+            found = _probed(settings, endpoint)
+    except OtdError as error:
+        found = {"name": name, "address": endpoint.address, "answers": False}
+        found["lacks"] = [{"code": error.code, "text": error.why, "mend": error.mend}]
+    if as_json:
+        print_json(found)
+    else:
+        _print_probe(found)
+    return 1 if any(lack["code"] not in ("hidden", "clock", "tms") for lack in found["lacks"]) else 0
+
+
+def _probed(settings: Settings, endpoint: Endpoint) -> dict[str, Any]:
+    from otd.cli.reaching import WITHIN, looking
+    from otd.findings import notes
+    from otd.model import EndpointState
+
+    asked = replace(endpoint, session=True)  # so many questions take seconds with a password in each
+    with looking(settings, endpoint) as (driver, pins):
+        facts = driver.facts(asked, within=WITHIN)
+        held = driver.read(asked, within=WITHIN)
+    said = notes(EndpointState(endpoint=endpoint, facts=facts))
+    return {
+        "name": endpoint.name,
+        "address": endpoint.address,
+        "answers": True,
+        "certificate": pins.shown or endpoint.trust,
+        **facts_row(facts),
+        "can": _can(facts),
+        "bookings": len(held),
+        "lacks": [{"code": note.code, "text": note.text, "mend": note.mend} for note in said],
+    }
+
+
+def facts_row(facts: Facts) -> dict[str, Any]:
+    """Facts as plain values."""
+    return {
+        "product": facts.product,
+        "software": facts.software,
+        "serial": facts.serial,
+        "uptime": _seconds(facts.uptime),
+        "clock_offset": _seconds(facts.clock_offset),
+        "mode": "Microsoft Teams Room" if facts.mode == "teams" else "its own",
+        "role": facts.role,
+        "provisioning": facts.provisioning,
+        "hides": list(facts.hides),
+        "interface": facts.interface,
+    }
+
+
+def _seconds(span: timedelta | None) -> float | None:
+    return None if span is None else round(span.total_seconds(), 1)
+
+
+def _can(facts: Facts) -> list[str]:
+    if facts.mode == "teams":
+        return ["list bookings"]
+    return ["list bookings"] + ["take bookings"] * (facts.role != "user")
+
+
+def _print_probe(found: dict[str, Any]) -> None:
+    print_fields({key: value for key, value in found.items() if key != "lacks" and value not in ("", None, [])})
+    for lack in found["lacks"]:
+        click.echo(f"\n{lack['text']}\n  {lack['mend']}".rstrip())
+
+
+@click.command(epilog=examples("otd endpoints push boardroom-codec"))
+@click.argument("name")
+@with_config
+def push(name: str, config: str) -> int:
+    """Have the list of the endpoint NAME put again at once, by a running `otd run`."""
+    from otd.cli.reaching import opened_store
+    from otd.errors import Missing
+
+    settings = settings_of(config)
+    named("endpoint", name, settings.endpoints)
+    with opened_store(settings) as store:
+        state = store.endpoint(name)
+        if state.desired is None:
+            raise Missing(f"endpoint {name}", "its rooms have not been read yet", "see `otd status`")
+        work = next((row for row in store.work() if (row.kind, row.name) == ("deliver", name)), None)
+        if work is not None and work.parked:
+            raise Missing(f"endpoint {name}", f"it needs a person first: {work.error}", f"`otd endpoints retry {name}`")
+        store.renumber(name, state.revision)
+        store.hint("deliver", name)
+    verb = "read" if state.mode == "observe" else "put"
+    click.echo(f"{name}: its list is due to be {verb} now; `otd status` shows when it is confirmed")
+    return 0
+
+
+@click.command(epilog=examples("otd endpoints retry boardroom-codec"))
+@click.argument("name")
+@with_config
+def retry(name: str, config: str) -> int:
+    """Try the endpoint NAME again at once, as if for the first time, after what it needed a person for is mended."""
+    from otd.cli.reaching import opened_store
+
+    settings = settings_of(config)
+    named("endpoint", name, settings.endpoints)
+    with opened_store(settings) as store:
+        store.endpoint(name)
+        store.unpark("deliver", name)
+    click.echo(f"{name}: it is tried again now; `otd status` shows what comes of it")
+    return 0
+
+
+@click.command(epilog=examples("otd endpoints pin boardroom-codec", "otd endpoints pin boardroom-codec --yes"))
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Accept without asking.")
+@with_config
+def pin(name: str, yes: bool, config: str) -> int:
+    """Accept the certificate that the endpoint NAME shows now, after it was replaced or reset.
+
+    Shows the old and the new fingerprint. Compare the new one with what the endpoint itself displays: if it was not
+    replaced, somebody may be in between.
+    """
+    from otd.cli.reaching import WITHIN, memory_of, opened_store, relays_of
+    from otd.errors import BadSetting
+    from otd.outbound import shown_certificate
+
+    settings = settings_of(config)
+    endpoint = named("endpoint", name, settings.endpoints)
+    if endpoint.kind != "cisco" or endpoint.trust != "pin":
+        why = f'it has trust = "{endpoint.trust}"' if endpoint.kind == "cisco" else "nothing connects to it"
+        raise BadSetting(f"endpoint {name}", f"its certificate is not pinned: {why}", "change its settings instead")
+    with progress(f"asking {endpoint.address}"):
+        new = shown_certificate(endpoint.address, where=name, within=WITHIN, legacy=endpoint.tls == "legacy")
+    relays = relays_of(settings, endpoint)
+    for relay in relays:
+        with memory_of(settings, relay) as memory:
+            click.echo(f"{relay}: {memory.get(name) or 'none yet'}")
+    click.echo(f"shown now: {new}")
+    if not (yes or click.confirm("Accept it?")):
+        return 1
+    for relay in relays:
+        with memory_of(settings, relay) as memory:
+            memory.repin(name, new)
+    if settings.run.database.exists():
+        with opened_store(settings) as store:
+            store.unpark("deliver", name)
+    click.echo(f"{name}: accepted; it is tried again now")
+    return 0

@@ -1,0 +1,85 @@
+"""`otd pools`: list pools, and switch one over from another system to OTD and back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from otd.cli.options import examples, settings_of, with_config, with_json
+from otd.cli.output import named, print_json, print_table
+
+if TYPE_CHECKING:
+    from otd.settings import Settings
+
+
+@click.group(epilog=examples("otd pools list", "otd pools cutover branch"))
+def pools() -> None:
+    """List pools, and switch one over from another system to OTD and back."""
+
+
+@pools.command("list", epilog=examples("otd pools list", "otd pools list --json"))
+@with_config
+@with_json
+def list_(config: str, as_json: bool) -> None:
+    """List the pools, each with its mode, relays and endpoints."""
+    settings = settings_of(config)
+    found = [_row(settings, name, _modes(settings)) for name in settings.pools]
+    if as_json:
+        print_json(found)
+        return
+    heads = ("pool", "mode", "by", "relays", "endpoints", "label")
+    rows = [(r["name"], r["mode"], r["by"], " ".join(r["relays"]), len(r["endpoints"]), r["label"]) for r in found]
+    print_table(heads, rows)
+
+
+@pools.command(epilog=examples("otd pools cutover branch", "otd pools cutover branch --back"))
+@click.argument("name")
+@click.option("--back", is_flag=True, help="Write nothing any more: the other system is in charge again.")
+@with_config
+def cutover(name: str, back: bool, config: str) -> int:
+    """Switch the pool NAME over: from now on OTD writes its endpoints, whatever its settings say.
+
+    Kept in the database until it is switched again. Endpoints with a mode of their own keep it. With --back they are
+    only observed; what OTD put there stays until the other system replaces it.
+    """
+    import structlog
+
+    from otd.cli.logs import configure
+    from otd.cli.reaching import opened_store
+    from otd.model import Mode
+
+    settings = settings_of(config)
+    pool = named("pool", name, settings.pools)
+    mode: Mode = "observe" if back else "deliver"
+    with opened_store(settings) as store:
+        before = store.modes().get(name, pool.mode)
+        store.cut_over(name, mode)
+    configure(settings.run.log)
+    structlog.get_logger(__name__).info("pool cut over", pool=name, mode=mode, before=before)
+    own = [e.name for e in settings.endpoints.values() if e.pool == name and e.mode not in ("", mode)]
+    click.echo(f"{name}: {'observed' if back else 'written by OTD'} from now on")
+    if own:
+        click.echo(f"with a mode of their own, and not switched: {' '.join(own)}")
+    return 0
+
+
+def _modes(settings: Settings) -> dict[str, Any]:
+    from otd.cli.reaching import opened_store
+
+    if not settings.run.database.exists():
+        return {}
+    with opened_store(settings) as store:
+        return dict(store.modes())
+
+
+def _row(settings: Settings, name: str, cut: dict[str, Any]) -> dict[str, Any]:
+    pool = settings.pools[name]
+    return {
+        "name": name,
+        "label": pool.label,
+        "mode": cut.get(name, pool.mode),
+        "by": "cutover" if name in cut else "settings",
+        "relays": [relay.name for relay in settings.relays.values() if relay.pool == name],
+        "endpoints": [endpoint.name for endpoint in settings.endpoints.values() if endpoint.pool == name],
+    }

@@ -1,0 +1,74 @@
+"""Looking at endpoints from a command: with a driver of its own and what the pool's relay remembers, never writing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from otd.cli.checks import LookedAtPins
+from otd.errors import Missing
+
+if TYPE_CHECKING:
+    from otd.model import Endpoint
+    from otd.ports import EndpointDriver
+    from otd.relay.memory import Memory
+    from otd.settings import Settings
+    from otd.store.sql import SqlStore
+
+WITHIN = timedelta(seconds=30)
+
+
+def relays_of(settings: Settings, endpoint: Endpoint) -> list[str]:
+    """The relays of its pool. Raises Missing when there is none."""
+    found = [relay.name for relay in settings.relays.values() if relay.pool == endpoint.pool]
+    if not found:
+        raise Missing(f"pool {endpoint.pool}", "no relay is in its pool", "add one to [relays]")
+    return found
+
+
+@contextmanager
+def memory_of(settings: Settings, relay: str) -> Iterator[Memory]:
+    """What the relay remembers."""
+    from otd import wiring
+
+    memory = wiring.memory(settings, relay)
+    try:
+        yield memory
+    finally:
+        memory.close()
+
+
+@contextmanager
+def looking(settings: Settings, endpoint: Endpoint) -> Iterator[tuple[EndpointDriver, LookedAtPins]]:
+    """A driver for looking at this endpoint; nothing is pinned by it. Raises Unsupported for one that only fetches."""
+    from otd import wiring
+    from otd.errors import Unsupported
+    from otd.placing import KINDS
+
+    if endpoint.kind in KINDS:
+        raise Unsupported(
+            endpoint.name, "it fetches its list, and cannot be looked at", "`otd status` says what it got"
+        )
+    with memory_of(settings, relays_of(settings, endpoint)[0]) as memory:
+        pins = LookedAtPins(memory)
+        driver = wiring.drivers(settings, pins)[endpoint.kind]
+        try:
+            yield driver, pins
+        finally:
+            driver.close()
+
+
+@contextmanager
+def opened_store(settings: Settings) -> Iterator[SqlStore]:
+    """The database. Raises Missing when there is none yet."""
+    from otd import wiring
+
+    if not settings.run.database.exists():
+        raise Missing(str(settings.run.database), "there is no database yet", "start `otd run` once")
+    store = wiring.store(settings)
+    try:
+        yield store
+    finally:
+        store.close()
