@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from otd.model import EndpointState, RoomState, WorkState
     from otd.store.sql import SqlStore
 
+BY_ITS_WORK = ("waiting", "unread", "leaving", "placed", "observed", "overwritten", "refused elsewhere")
+"""Conditions in which the work row, and not the last receipt, says what is wrong, if anything is."""
+
 
 @click.command(epilog=examples("otd status", "otd status --json"))
 @with_config
@@ -97,10 +100,13 @@ def _room(state: RoomState, work: WorkState | None, now: datetime) -> dict[str, 
 
 def _endpoint(state: EndpointState, work: WorkState | None, now: datetime) -> dict[str, Any]:
     from otd.deliveries import condition
+    from otd.findings import notes
 
     receipt, word = state.receipt, condition(state)
-    failing = word not in ("confirmed", "waiting", "unread", "leaving")
+    failing = receipt is not None and receipt.outcome != "confirmed" and word not in BY_ITS_WORK
     error = (receipt.detail or receipt.outcome) if failing and receipt else (work.error if work else "")
+    if word == "overwritten" and not error:
+        error = "another system puts its own bookings there"
     return {
         "name": state.endpoint.name,
         "kind": state.endpoint.kind,
@@ -118,6 +124,8 @@ def _endpoint(state: EndpointState, work: WorkState | None, now: datetime) -> di
         "mend": (receipt.mend if failing and receipt else "") or (work.mend if work else ""),
         "parked": bool(work and work.parked),
         "due": _iso(work.due if work else None),
+        "mode": state.mode,
+        "notes": [{"code": note.code, "text": note.text, "mend": note.mend} for note in notes(state)],
     }
 
 
@@ -177,6 +185,8 @@ def _print(found: dict[str, Any]) -> None:
             click.echo(f"\n{row['name']}: {row['mend']}")
         for problem in row.get("problems", ()):
             click.echo(f"\n{row['name']}: {problem}")
+        for note in row.get("notes", ()):
+            click.echo(f"\n{row['name']}: {note['text']} ({note['mend']})")
 
 
 def _why(row: dict[str, Any], now: datetime) -> str:

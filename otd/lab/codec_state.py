@@ -337,6 +337,7 @@ class State:
             "SystemUnit": self._system_unit(),
             "Time": {"SystemTime": self.now().astimezone(self.zone).strftime("%Y-%m-%dT%H:%M:%S%z")},
             "UserInterface": {"ContactInfo": {"Name": self.settings["SystemUnit Name"]}},
+            **({"MicrosoftTeams": {"Software": {"Version": {"TeamsApp": "1449/1.0.96"}}}} if self.teams else {}),
             "Video": {"Output": {"Connector": [{"ConnectedDevice": {"Name": "Example Display"}}]}},
         }
 
@@ -381,4 +382,6 @@ def _default_settings(profile: Profile, name: str) -> dict[str, str]:
         "Time Zone": "Etc/UTC",
         "UserInterface Bookings Visibility Title": "Auto",
     }
+    hidden = ("Organizer", "TentativeMeetings", "NonJoinableMeetings", "AllDayMeetings") if profile.availability else ()
+    settings |= {f"UserInterface Bookings Visibility {name}": "Auto" for name in hidden}
     return settings | ({"NetworkServices Websocket": profile.websocket} if profile.websocket else {})

@@ -54,7 +54,7 @@ def codec() -> Iterator[Codec]:
 
 
 class TestCiscoDriver(DriverContract):
-    @pytest.fixture(params=["ce9.6", "ce9.15", "roomos10", "roomos11"])
+    @pytest.fixture(params=["tc7", "ce9.6", "ce9.15", "roomos10", "roomos11", "roomos26"])
     def reached(self, request: pytest.FixtureRequest) -> Iterator[tuple[EndpointDriver, Endpoint]]:
         with a_codec(request.param) as codec:
             yield a_driver(), endpoint_of(codec)
