@@ -1,4 +1,4 @@
-"""Calendar items as XML: every element rendered once when a list comes in, and picked by each request.
+"""Calendar items as XML, in the shape that a request asks for.
 
 The EWS schema is a sequence, so the order of ORDER is binding, whatever order a client asks in.
 """
@@ -35,13 +35,16 @@ ONLY_WHEN_ASKED = frozenset(("TextBody",))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """A booking, ready to be served. `parts` holds XML by element; "Body" is there by type, too."""
+    """A booking as an item of a calendar. Its XML is made when it is first asked for: a list has many items and shapes,
+    of which an endpoint asks for few."""
 
     id: str
     key: str
     start: datetime
     end: datetime
-    parts: dict[str, str]
+    booking: Booking
+    endpoint: Endpoint
+    folder: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,74 +71,70 @@ def shape(
     return Shape(names=tuple(name for name in ORDER if name in names), body=body_type)
 
 
-def xml(item: Item, shape: Shape) -> str:
-    """The item in this shape."""
-    parts = item.parts
-    chosen = (parts[f"Body:{shape.body}"] if name == "Body" else parts[name] for name in shape.names)
-    return f"<t:CalendarItem>{''.join(chosen)}</t:CalendarItem>"
-
-
 def item(booking: Booking, endpoint: Endpoint, folder: str) -> Item:
     """A booking made ready. Of two relays that were given the same booking both make the same item."""
     words = body.strategy(endpoint)
-    lines = body.lines(booking, words)
-    text, html, place = body.text(lines), body.html(lines), body.location(booking, endpoint, words)
-    name = booking.organizer or endpoint.label or endpoint.mailbox
+    lines, place = body.lines(booking, words), body.location(booking, endpoint, words)
     start, end = booking.start.replace(microsecond=0), booking.end.replace(microsecond=0)
-    sensitivity = "Private" if booking.private else "Normal"
-    id = ids.item_id(booking.id)
-    key = ids.change_key(booking.title, sensitivity, text, html, place, name, start, end, booking.start_buffer, words)
-    said = _utc(start - timedelta(days=1))  # when the invitation came is not known; it must be the same everywhere
-    title = booking.title.strip() or sensitivity
-    values = {
-        "ItemClass": "IPM.Appointment",
+    times = (start, end, booking.start_buffer)
+    key = ids.change_key(
+        _title(booking), booking.private, lines, place, _organizer_name(booking, endpoint), times, words
+    )
+    return Item(
+        id=ids.item_id(booking.id),
+        key=key,
+        start=start,
+        end=end,
+        booking=booking,
+        endpoint=endpoint,
+        folder=folder,
+    )
+
+
+def xml(item: Item, shape: Shape) -> str:
+    """The item in this shape."""
+    own = _own(item, shape.body)
+    return f"<t:CalendarItem>{''.join(own.get(name) or _ALIKE[name] for name in shape.names)}</t:CalendarItem>"
+
+
+def _own(item: Item, body_type: str) -> dict[str, str]:
+    """The elements in which items differ, by name."""
+    booking, endpoint = item.booking, item.endpoint
+    words = body.strategy(endpoint)
+    lines, place = body.lines(booking, words), body.location(booking, endpoint, words)
+    text, title = body.text(lines), _title(booking)
+    is_html = body_type == "HTML" or (body_type == "Best" and "html" in words)
+    said = _utc(item.start - timedelta(days=1))  # when the invitation came is not known; it must be the same everywhere
+    plain = {
         "Subject": title,
-        "Sensitivity": sensitivity,
-        "DateTimeReceived": said,
+        "Sensitivity": "Private" if booking.private else "Normal",
         "Size": str(len(text) + len(title) + len(place)),
-        "Importance": "Normal",
-        "IsDraft": "false",
-        "DateTimeSent": said,
-        "DateTimeCreated": said,
-        "ReminderIsSet": "true",
         "ReminderMinutesBeforeStart": str(booking.start_buffer // timedelta(minutes=1)),
-        "DisplayCc": "",
         "DisplayTo": endpoint.label or endpoint.mailbox,
-        "HasAttachments": "false",
-        "LastModifiedTime": said,
         "UID": booking.id,
-        "DateTimeStamp": said,
-        "Start": _utc(start),
-        "End": _utc(end),
-        "IsAllDayEvent": "false",
-        "LegacyFreeBusyStatus": "Busy",
+        "Start": _utc(item.start),
+        "End": _utc(item.end),
         "Location": place,
-        "IsMeeting": "true",
-        "IsCancelled": "false",
-        "IsRecurring": "false",
-        "MeetingRequestWasSent": "true",
-        "IsResponseRequested": "false",
-        "CalendarItemType": "Single",
-        "MyResponseType": "Accept",
-        "Duration": duration(end - start),
-        "TimeZone": "(UTC) Coordinated Universal Time",
-        "AppointmentSequenceNumber": "0",
-        "AppointmentState": "3",  # a meeting that was received
-        "AllowNewTimeProposal": "false",
-        "IsOnlineMeeting": "false",
-        "StartTimeZoneId": "UTC",
-        "EndTimeZoneId": "UTC",
-        "IsOrganizer": "false",
+        "Duration": duration(item.end - item.start),
+        **dict.fromkeys(_SAID, said),
     }
-    parts = {name: _element(name, value) for name, value in values.items()}
-    parts["ItemId"] = f'<t:ItemId Id="{id}" ChangeKey="{key}"/>'
-    parts["ParentFolderId"] = f'<t:ParentFolderId Id="{folder}"/>'
-    parts["Organizer"] = _organizer(name, booking, endpoint)
-    parts["Body:Text"] = _body("Body", "Text", text)
-    parts["Body:HTML"] = _body("Body", "HTML", html)
-    parts["Body:Best"] = parts["Body:HTML" if "html" in words else "Body:Text"]
-    parts["TextBody"] = _body("TextBody", "Text", text)
-    return Item(id=id, key=key, start=start, end=end, parts=parts)
+    return {name: _element(name, value) for name, value in plain.items()} | {
+        "ItemId": f'<t:ItemId Id="{item.id}" ChangeKey="{item.key}"/>',
+        "ParentFolderId": f'<t:ParentFolderId Id="{item.folder}"/>',
+        "Organizer": _organizer(booking, endpoint),
+        "Body": _body("Body", "HTML", body.html(lines)) if is_html else _body("Body", "Text", text),
+        "TextBody": _body("TextBody", "Text", text),
+    }
+
+
+def _title(booking: Booking) -> str:
+    """Never empty: some endpoints drop an item without a subject."""
+    return booking.title.strip() or ("Private" if booking.private else "Meeting")
+
+
+def _organizer_name(booking: Booking, endpoint: Endpoint) -> str:
+    """Never empty, for the same reason."""
+    return booking.organizer or endpoint.label or endpoint.mailbox
 
 
 def duration(span: timedelta) -> str:
@@ -160,10 +159,42 @@ def _body(name: str, kind: str, value: str) -> str:
     return f"{opening}>{xml_text(value)}</t:{name}>" if value else f"{opening}/>"
 
 
-def _organizer(name: str, booking: Booking, endpoint: Endpoint) -> str:
+def _organizer(booking: Booking, endpoint: Endpoint) -> str:
     """The organiser's name; an address must be there, and it is never theirs but when it is all that is known."""
     address = booking.organizer if "@" in booking.organizer else endpoint.mailbox
     return (
-        f"<t:Organizer><t:Mailbox><t:Name>{xml_text(name)}</t:Name><t:EmailAddress>{xml_text(address)}"
-        "</t:EmailAddress><t:RoutingType>SMTP</t:RoutingType></t:Mailbox></t:Organizer>"
+        f"<t:Organizer><t:Mailbox><t:Name>{xml_text(_organizer_name(booking, endpoint))}</t:Name>"
+        f"<t:EmailAddress>{xml_text(address)}</t:EmailAddress><t:RoutingType>SMTP</t:RoutingType></t:Mailbox>"
+        "</t:Organizer>"
     )
+
+
+_SAID = ("DateTimeReceived", "DateTimeSent", "DateTimeCreated", "LastModifiedTime", "DateTimeStamp")
+_ALIKE = {
+    name: _element(name, value)
+    for name, value in {
+        "ItemClass": "IPM.Appointment",
+        "Importance": "Normal",
+        "IsDraft": "false",
+        "ReminderIsSet": "true",
+        "DisplayCc": "",
+        "HasAttachments": "false",
+        "IsAllDayEvent": "false",
+        "LegacyFreeBusyStatus": "Busy",
+        "IsMeeting": "true",
+        "IsCancelled": "false",
+        "IsRecurring": "false",
+        "MeetingRequestWasSent": "true",
+        "IsResponseRequested": "false",
+        "CalendarItemType": "Single",
+        "MyResponseType": "Accept",
+        "TimeZone": "(UTC) Coordinated Universal Time",
+        "AppointmentSequenceNumber": "0",
+        "AppointmentState": "3",  # a meeting that was received
+        "AllowNewTimeProposal": "false",
+        "IsOnlineMeeting": "false",
+        "StartTimeZoneId": "UTC",
+        "EndTimeZoneId": "UTC",
+        "IsOrganizer": "false",
+    }.items()
+}

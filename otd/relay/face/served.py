@@ -49,8 +49,8 @@ class Served:
         if rendered is None:
             if len(self._rendered) >= _SHAPES:
                 self._rendered.clear()
-            rendered = self._rendered[shape] = {one.id: xml(one, shape) for one in self.items}
-        return "".join(rendered[one.id] for one in items)
+            rendered = self._rendered[shape] = {}
+        return "".join([rendered.get(one.id) or rendered.setdefault(one.id, xml(one, shape)) for one in items])
 
     def is_own(self, address: str) -> bool:
         """Whether an address is this room's."""
