@@ -213,6 +213,9 @@ class Face:
             answer = operations.answer(served, asked, self.settings.options)
         except soap.Fault as fault:
             return 500, soap.fault(fault), operation, version
+        except Exception as error:  # a mistake of ours: said without a text of theirs, and the others go on
+            log.error("request not understood", operation=operation, error=type(error).__name__)
+            return 500, soap.fault(soap.Fault("ErrorInternalServerError")), operation, version
         if answer.whole:
             self._fetch(served.held, operation, agent, now)
         return 200, soap.envelope(answer.xml), operation, version

@@ -6,6 +6,7 @@ and daylight time.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -18,6 +19,7 @@ from otd.relay.face.soap import EwsError, Fault, Request, bare_response, child, 
 
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MAILBOXES = 100
+_MINUTES = re.compile(r"-?[0-9]{1,4}")
 
 
 def get_user_availability(served: Served, request: Request, options: Options) -> Answer:
@@ -82,8 +84,12 @@ class _Zone:
     def utc(self, text: str) -> datetime:
         """A time of the request: in this zone, when it names none itself."""
         time = moment(text)
-        stated = datetime.fromisoformat(text.strip()).tzinfo is not None
-        return time if stated else time + self._bias(time)
+        if datetime.fromisoformat(text.strip()).tzinfo is not None:
+            return time
+        try:
+            return time + self._bias(time)
+        except OverflowError:  # at either end of the calendar
+            raise Fault("ErrorSchemaValidation", "A time is out of range.") from None
 
     def local(self, time: datetime) -> str:
         around = time - self.bias
@@ -128,6 +134,6 @@ def _rule(element: etree._Element | None) -> _Rule | None:
 
 def _minutes(element: etree._Element) -> timedelta:
     text = word(element, "Bias", "0")
-    if not text.lstrip("-").isdecimal() or len(text) > 6:
+    if not _MINUTES.fullmatch(text):
         raise Fault("ErrorSchemaValidation", "The time zone cannot be read.")
     return timedelta(minutes=int(text))

@@ -32,6 +32,7 @@ _TEXTS = {
     "ErrorCalendarViewRangeTooBig": "The view is longer than two years.",
     "ErrorFolderNotFound": "The specified folder could not be found in the store.",
     "ErrorImpersonateUserDenied": "The account does not have permission to impersonate the requested user.",
+    "ErrorInternalServerError": "An internal server error occurred.",
     "ErrorInternalServerTransientError": "The calendar is not there at the moment. Try again later.",
     "ErrorInvalidIdMalformed": "Id is malformed.",
     "ErrorInvalidRequest": "The request is invalid.",
