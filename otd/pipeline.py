@@ -8,48 +8,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
 
 import structlog
 
-from otd import bookings, deliveries, placing
-from otd.deliveries import GiveUp, Park, Renumber, Send, Timing
-from otd.dialplan import DialPlan
-from otd.errors import Busy, Missing, OtdError, Permanent, Unreachable
-from otd.invites import Site
+from otd import deliveries, placing
+from otd.deliveries import GiveUp, Park, Renumber, Send
+from otd.errors import Busy, OtdError, Permanent, Unreachable
 from otd.model import (
-    Booking,
-    Complete,
-    Empty,
     Endpoint,
     EndpointState,
-    Failed,
     Fill,
     Hello,
-    Policy,
     Receipt,
     Room,
     Settled,
-    Window,
     Work,
+    WorkKind,
 )
 from otd.ports import Bus, Calendar, Store
+from otd.refresh import LOOK_BACK, Refresh, Rulebook
 
-LOOK_BACK = timedelta(hours=1)  # meetings that ended this long ago are still read
+__all__ = ["LOOK_BACK", "Pipeline", "Rulebook"]
+
+TIDY = timedelta(hours=1)
+TIDY_AGAIN = timedelta(seconds=1)  # when there was more to do than one look does
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rulebook:
-    """All that decides how a meeting becomes a booking, and when things are due."""
-
-    plan: DialPlan
-    site: Site
-    policy: Policy
-    timing: Timing = field(default_factory=Timing)
-    refresh: timedelta = timedelta(seconds=30)
-    read_within: timedelta = timedelta(seconds=45)
 
 
 class Pipeline:
@@ -65,59 +50,31 @@ class Pipeline:
         endpoints: Mapping[str, Endpoint],
         rules: Rulebook,
     ) -> None:
-        self._store, self._calendars, self._bus, self._rules = store, calendars, bus, rules
-        self._rooms = rooms
-        self._shown_on: dict[str, tuple[Endpoint, ...]] = {
-            room: tuple(e for e in endpoints.values() if room in e.rooms) for room in rooms
+        self._store, self._bus, self._rules = store, bus, rules
+        self._refresh = Refresh(store=store, calendars=calendars, rooms=rooms, endpoints=endpoints, rules=rules)
+        self._todo: dict[WorkKind, Callable[[str], Settled]] = {
+            "refresh": self.refresh_room,
+            "deliver": self.deliver_endpoint,
+            "tidy": self.tidy_up,
         }
 
     def carry_out(self, work: Work) -> Settled:
         """Do the piece of work and say when it is due again."""
-        todo: Callable[[str], Settled] = {"refresh": self.refresh_room, "deliver": self.deliver_endpoint}[work.kind]
         try:
-            return todo(work.name)
+            return self._todo[work.kind](work.name)
         except OtdError as error:
             return self._failed(error, work.attempt)
 
     # refresh ------------------------------------------------------------------------------------------------------
 
     def refresh_room(self, name: str) -> Settled:
-        """Read the room's window; compute the lists of its endpoints; store those that changed. A reading that failed
-        changes nothing on any screen. Raises OtdError with what the reading failed of."""
-        room = self._rooms.get(name)
-        calendar = self._calendars.get(room.calendar) if room else None
-        if room is None or calendar is None:
-            raise Missing(f"room {name}", "it is no longer configured")
-        now = self._store.now()
-        window = Window(start=now - LOOK_BACK, end=now + self._rules.policy.ahead)
-        reading = calendar.read(room, window, within=self._rules.read_within)
-        self._store.save_reading(reading)
-        if isinstance(reading, Failed):
-            raise reading.error
-        for endpoint in self._shown_on[name]:
-            self._show(room, endpoint, reading)
-        return Settled(after=self._rules.refresh)
+        """See `otd.refresh.Refresh.room`."""
+        return self._refresh.room(name)
 
-    def _show(self, room: Room, endpoint: Endpoint, reading: Complete | Empty) -> None:
-        """Bring the endpoint's desired list in line with this reading."""
-        rules = self._rules
-        part = bookings.of_room(room, endpoint, reading.meetings, rules.plan, rules.site, rules.policy, reading.window)
-        if part != self._store.part(endpoint.name, room.name):
-            self._store.put_part(endpoint.name, room.name, part)
-        parts: list[tuple[Booking, ...]] = []
-        for other in endpoint.rooms:
-            known = part if other == room.name else self._store.part(endpoint.name, other)
-            if known is None:
-                return  # not all of its rooms have been read yet: half a list is no list
-            parts.append(known)
-        wanted = bookings.union(endpoint.name, reading.window, parts)
-        desired = self._store.desired(endpoint.name)
-        now = self._store.now()
-        # what is over need not be taken off at once: it goes with the next change
-        if desired is not None and bookings.digest(desired.list.current(now)) == bookings.digest(wanted.current(now)):
-            return
-        revision = self._store.put_desired(wanted.current(now), bookings.digest(wanted.current(now)))
-        log.info("list changed", endpoint=endpoint.name, revision=revision, bookings=len(wanted.bookings))
+    def tidy_up(self, house: str) -> Settled:
+        """Remove readings that are kept no longer."""
+        more = self._store.tidy(self._rules.keep)
+        return Settled(after=TIDY_AGAIN if more else TIDY)
 
     # deliver ------------------------------------------------------------------------------------------------------
 

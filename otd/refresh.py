@@ -1,0 +1,177 @@
+"""Refreshing a room: read its calendar, compute the lists of its endpoints, hold back what the brake holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from threading import Lock
+
+import structlog
+
+from otd import bookings, brake
+from otd.deliveries import Timing
+from otd.dialplan import DialPlan
+from otd.dialplan.ruling import Ruling, restored
+from otd.errors import Missing
+from otd.invites import Site
+from otd.model import Booking, Complete, Emptied, Empty, Endpoint, Failed, Policy, Room, Settled, Standing, Window
+from otd.ports import Calendar, Store
+
+LOOK_BACK = timedelta(hours=1)  # meetings that ended this long ago are still read
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rulebook:
+    """All that decides how a meeting becomes a booking, and when things are due."""
+
+    plan: DialPlan
+    site: Site
+    policy: Policy
+    ruling: Ruling | None = None  # what `plan` and `site` come from; None: they hold whatever the store says
+    timing: Timing = field(default_factory=Timing)
+    refresh: timedelta = timedelta(seconds=30)
+    read_within: timedelta = timedelta(seconds=45)
+    keep: timedelta = timedelta(days=14)  # readings, for replay
+    bodies: bool = True  # and with them the bodies of meetings that are not private
+
+
+def under(ruling: Ruling, rules: Rulebook) -> Rulebook:
+    """The same rulebook with this ruling in place of its own."""
+    site = ruling.site
+    policy = replace(
+        rules.policy,
+        private_dial=ruling.private_dial,
+        own_domains=site.own_domains,
+        allowed_domains=site.allowed_domains,
+    )
+    return replace(rules, plan=ruling.plan, site=site, policy=policy, ruling=ruling)
+
+
+Parts = dict[str, tuple[Booking, ...] | None]
+"""What endpoints show of a room, by endpoint; None where it was never read."""
+
+
+class Refresh:
+    """The use case with what it needs."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        calendars: Mapping[str, Calendar],
+        rooms: Mapping[str, Room],
+        endpoints: Mapping[str, Endpoint],
+        rules: Rulebook,
+    ) -> None:
+        self._store, self._calendars, self._rooms, self._own = store, calendars, rooms, rules
+        self._endpoints = endpoints
+        self._shown_on = {room: tuple(e for e in endpoints.values() if room in e.rooms) for room in rooms}
+        self._lock, self._other = Lock(), rules  # the rulebook that is in force, when that is not our own
+
+    def room(self, name: str) -> Settled:
+        """Read the room's window; compute the lists of its endpoints; store those that changed. A reading that failed
+        changes nothing on any screen. Raises OtdError with what the reading failed of."""
+        room = self._rooms.get(name)
+        calendar = self._calendars.get(room.calendar) if room else None
+        if room is None or calendar is None:
+            raise Missing(f"room {name}", "it is no longer configured")
+        standing = self._store.standing(name)
+        rules = self._in_force(standing)
+        window = Window(start=standing.now - LOOK_BACK, end=standing.now + rules.policy.ahead)
+        reading = calendar.read(room, window, within=rules.read_within)
+        self._store.save_reading(reading)
+        if isinstance(reading, Failed):
+            raise reading.error
+        before: Parts = {e.name: self._store.part(e.name, name) for e in self._shown_on[name]}
+        after = self._computed(room, reading, rules, before, standing)
+        for one in self._held(room, window, before, after, standing):
+            if one.room == name:
+                after |= dict(one.parts)
+            else:
+                self._put_back(one, window)
+        for endpoint in self._shown_on[name]:
+            if after[endpoint.name] != before[endpoint.name]:
+                self._store.put_part(endpoint.name, name, after[endpoint.name])
+            self._show(endpoint, window, {name: after[endpoint.name]})
+        self._store.keep_reading(reading, bodies=rules.bodies, known=standing.reading)
+        return Settled(after=rules.refresh)
+
+    def _in_force(self, standing: Standing) -> Rulebook:
+        """Our own rulebook, or the one that is in force while the brake holds ours or a person went back from it."""
+        own = self._own.ruling
+        if own is None or standing.rules in ("", own.digest):
+            return self._own
+        with self._lock:
+            if self._other.ruling is None or self._other.ruling.digest != standing.rules:
+                saved = self._store.ruling("force")
+                self._other = under(restored(saved), self._own) if saved is not None else self._own
+            return self._other
+
+    def _computed(
+        self, room: Room, reading: Complete | Empty, rules: Rulebook, before: Parts, standing: Standing
+    ) -> dict[str, tuple[Booking, ...]]:
+        found = {
+            endpoint.name: bookings.of_room(
+                room, endpoint, reading.meetings, rules.plan, rules.site, rules.policy, reading.window
+            )
+            for endpoint in self._shown_on[room.name]
+        }
+        if not standing.frozen:
+            return found
+        unchanged = self._store.unchanged(reading, bodies=rules.bodies)
+        same = frozenset(bookings.id_of(room, m) for m in reading.meetings if m.id in unchanged)
+        return {name: brake.frozen(before[name] or (), part, same) for name, part in found.items()}
+
+    # the brake ----------------------------------------------------------------------------------------------------
+
+    def _held(
+        self, room: Room, window: Window, before: Parts, after: dict[str, tuple[Booking, ...]], standing: Standing
+    ) -> tuple[Emptied, ...]:
+        """What the brake holds because this room would go from bookings to none: its own list, and those of others."""
+        now = standing.now
+        shows = any(brake.shows_something(part, window, now) for part in after.values())
+        if shows:
+            if standing.emptied:
+                self._store.filled(room.name)
+            return ()
+        showed = any(brake.shows_something(part or (), window, now) for part in before.values())
+        if not showed and not standing.emptied:
+            return ()
+        held = self._store.emptying(room.name, room.calendar, tuple((e, part or ()) for e, part in before.items()))
+        if len(held) > 1:
+            log.error(
+                "the brake holds a calendar's rooms",
+                calendar=room.calendar,
+                rooms=len(held),
+                mend=f"is the calendar read with all its rights? `otd release {room.calendar}` lets the rooms go empty",
+            )
+        return held
+
+    def _put_back(self, one: Emptied, window: Window) -> None:
+        """Let a room's endpoints show again what they showed before it went empty."""
+        for name, part in one.parts:
+            endpoint = self._endpoints.get(name)
+            if endpoint is not None and one.room in endpoint.rooms:
+                self._store.put_part(name, one.room, part)
+                self._show(endpoint, window, {one.room: part})
+
+    # lists --------------------------------------------------------------------------------------------------------
+
+    def _show(self, endpoint: Endpoint, window: Window, fresh: Mapping[str, tuple[Booking, ...]]) -> None:
+        """Bring the endpoint's desired list in line with the parts of its rooms, of which `fresh` are in hand."""
+        parts: list[tuple[Booking, ...]] = []
+        for room in endpoint.rooms:
+            known = fresh[room] if room in fresh else self._store.part(endpoint.name, room)
+            if known is None:
+                return  # not all of its rooms have been read yet: half a list is no list
+            parts.append(known)
+        wanted = bookings.union(endpoint.name, window, parts)
+        desired = self._store.desired(endpoint.name)
+        now = self._store.now()
+        # what is over need not be taken off at once: it goes with the next change
+        if desired is not None and bookings.digest(desired.list.current(now)) == bookings.digest(wanted.current(now)):
+            return
+        revision = self._store.put_desired(wanted.current(now), bookings.digest(wanted.current(now)))
+        log.info("list changed", endpoint=endpoint.name, revision=revision, bookings=len(wanted.bookings))
