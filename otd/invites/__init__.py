@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from otd.invites.choose import choose
 from otd.invites.invitation import Invitation, prepare
+from otd.invites.platforms import SIGNS
 from otd.invites.platforms import read as read_platforms
 from otd.invites.site import Site
 from otd.model import Evidence, JoinInfo, Meeting, NoJoin
@@ -23,7 +24,7 @@ def read(meeting: Meeting, site: Site = _ANYWHERE) -> JoinInfo | NoJoin:
 
     A cancelled meeting keeps its JoinInfo, with the reason "cancelled". Never raises for anything in an invitation.
     """
-    invitation = prepare(meeting, site)
+    invitation = prepare(meeting, site, SIGNS)
     join = choose(read_platforms(invitation))
     if join is None:
         return NoJoin(reason="cancelled") if meeting.cancelled else _nothing(invitation)

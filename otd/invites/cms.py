@@ -9,7 +9,7 @@ from otd.invites.hits import Hit, ids_of, together
 from otd.invites.invitation import Found, Invitation, Passage
 from otd.invites.links import Url
 
-PATHS = ("/invited.sf?", "/index.html?", "/meeting/", "/guest.html?")
+PATHS = r"[?&]secret="
 _MEETING = re.compile(r"/(?:[a-z]{2}-[A-Z]{2}/)?meeting/([0-9]{3,16})/?")
 _QUERY_PATHS = ("/invited.sf", "/index.html", "/guest.html", "/")
 _ID = re.compile(r"[0-9]{3,16}")

@@ -16,6 +16,7 @@ from otd.invites.links import Link, Url
 from otd.invites.site import Site, under
 from otd.model import Alternative, Evidence, JoinInfo
 
+TEAMS_HOSTS = ("teams.microsoft.com", "teams.live.com", "teams.microsoft.us", "teams.cloud.microsoft")
 PARTNERS: tuple[tuple[str, str], ...] = (  # the domain of the tenant's address -> whose it is
     ("plcm.vc", "poly"),
     ("m.webex.com", "webex"),
@@ -28,7 +29,7 @@ _OTHERS = (
     *("call.sl", "starleaf.com", "chime.in", "gotomeeting.com"),
 )
 _POLY_HOSTS = ("plcm.vc",)
-_PEXIP_HOSTS = ("pexip.me",)
+_PEXIP_HOSTS = ("pexip.me", "www.pexip.me")
 _WEBEX_HOSTS = ("www.webex.com", "webex.com")
 
 _ID = re.compile(r"[0-9]{9,13}")
@@ -57,12 +58,22 @@ class Interop(NamedTuple):
         return next((value for key, value in self.ids if key == name), "")
 
 
+_BY_DOMAIN = dict(PARTNERS)
+_INSIDE = tuple(f".{domain}" for domain in _BY_DOMAIN)
+
+
 def partner_of(domain: str, site: Site) -> str:
     """Whose domain this is, "" when nobody knows; what a site says comes first."""
-    for known, partner in (*site.partner_domains, *PARTNERS):
+    for known, partner in site.partner_domains:
         if under(domain, (known,)):
             return partner
-    return ""
+    if domain in _BY_DOMAIN:
+        return _BY_DOMAIN[domain]
+    return (
+        next((partner for known, partner in PARTNERS if under(domain, (known,))), "")
+        if domain.endswith(_INSIDE)
+        else ""
+    )
 
 
 def find(passage: Passage, invitation: Invitation, *, anchored: bool) -> list[Interop]:
@@ -72,6 +83,8 @@ def find(passage: Passage, invitation: Invitation, *, anchored: bool) -> list[In
     """
     infos = [info for link in passage.links if (info := _info(link, passage, invitation.site))]
     blocks = _address_blocks(passage, invitation, infos, anchored) if passage.addresses else []
+    if not infos and not blocks:
+        return []
     found: dict[str, Interop] = {}
     for one in (*infos, *blocks):
         known = found.get(one.id("vtc_id"))
@@ -88,13 +101,15 @@ def find(passage: Passage, invitation: Invitation, *, anchored: bool) -> list[In
 
 def _info(link: Link, passage: Passage, site: Site) -> Interop | None:
     url = link.url
-    if under(url.host, _POLY_HOSTS):
-        shape = _poly(url, passage)
+    if url.host in TEAMS_HOSTS:
+        return None
+    if url.host.endswith("plcm.vc"):
+        shape = _poly(url, passage) if under(url.host, _POLY_HOSTS) else None
     elif url.host in _WEBEX_HOSTS:
         shape = _webex(url)
-    elif under(url.host, _PEXIP_HOSTS):
+    elif url.host in _PEXIP_HOSTS:
         shape = _pexip_service(url)
-    elif url.path.rstrip("/").endswith("/teams") and "conf=" in url.query:
+    elif "conf=" in url.query and url.path.rstrip("/").endswith("/teams"):
         shape = _pexip_infinity(url)
     else:
         return None
@@ -161,6 +176,8 @@ def _address_blocks(passage: Passage, invitation: Invitation, infos: list[Intero
         if not partner and (not anchored or under(address.domain, _OTHERS)):
             continue
         group = _first_group(passage.text, address.end)
+        if group and any(info.id("vtc_id") == group and not info.reason for info in infos):
+            continue  # the machine has said so already
         if not partner and not _is_tenant(address, group, infos, invitation):
             continue
         ids = [("domain", address.domain), ("address", f"{address.user}@{address.domain}")]
@@ -211,13 +228,14 @@ def _first_group(text: str, start: int) -> str:
 
 
 def _lines_on(text: str, start: int, lines: int) -> int:
-    """Where the given number of further lines ends, at most 400 characters on."""
-    at = start
-    for _ in range(lines):
-        at = text.find("\n", at + 1, start + 400)
-        if at < 0:
-            return min(len(text), start + 400)
-    return at
+    """Where the given number of further lines that are not blank ends, at most 400 characters on."""
+    end = min(len(text), start + 400)
+    at = text.find("\n", start, end)
+    while at >= 0 and lines > 1:
+        after = text.find("\n", at + 1, end)
+        lines -= bool(text[at:after].strip()) if after >= 0 else 0
+        at = after
+    return end if at < 0 else at
 
 
 # --- choosing -------------------------------------------------------------------------------------------------------

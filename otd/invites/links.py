@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 _MAX_PASSES = 10
 _MAX_LENGTH = 16_384
-_HTTP = re.compile(r"(https?)://?([^/?#\\]*)([^?#\\]*)(?:\?([^#\\]*))?(?:#([^\\]*))?", re.I)
+_HTTP = re.compile(r"https?://?([^/?#\\]*)([^?#\\]*)(?:\?([^#\\]*))?(?:#([^\\]*))?", re.I)
 _PORT = re.compile(r":[0-9]*$")
 
 
@@ -60,12 +60,14 @@ def url(text: str) -> Url | None:
     match = _HTTP.match(text)
     if match is None:
         return None
-    _, host, path, query, fragment = match.groups()
+    host, path, query, fragment = match.groups()
     if not host or "@" in host or len(host) > 260:
         return None
     if ":" in host:
         host = _PORT.sub("", host)
-    return Url(text, host.lower().rstrip("."), path, query or "", fragment or "")
+    if host.endswith("."):
+        host = host.rstrip(".")
+    return Url(text, host.lower(), path, query or "", fragment or "")
 
 
 def _by(*names: str) -> Callable[[Url], str]:
@@ -167,18 +169,25 @@ _TABLE = (
     _Wrapper("teams-launcher", "teams.cloud.microsoft", _teams_launcher),
 )
 _OPAQUE = ("mimecast.com", "mimecastprotect.com")
+WRAPPING = (*(wrapper.domain for wrapper in _TABLE), *_OPAQUE)  # every domain whose links have another one inside
 _WRAPPERS = {wrapper.domain: wrapper for wrapper in _TABLE}
 _GOOGLE = re.compile(r"(?:www\.)?google\.(?:[a-z]{2,3}|com?\.[a-z]{2})")
 _GOOGLE_WRAPPER = _Wrapper("google", "", _google)
 
 
+_INSIDE = tuple(f".{domain}" for domain in WRAPPING)
+
+
 def _wrapper(host: str) -> _Wrapper | None:
     """The row for a host: the longest domain that it lies under."""
-    rest = host
-    while rest:
-        if rest in _WRAPPERS:
-            return _WRAPPERS[rest]
-        rest = rest.partition(".")[2]
+    if host in _WRAPPERS:
+        return _WRAPPERS[host]
+    if host.endswith(_INSIDE):
+        rest = host
+        while rest:
+            if rest in _WRAPPERS:
+                return _WRAPPERS[rest]
+            rest = rest.partition(".")[2]
     return _GOOGLE_WRAPPER if "google." in host and _GOOGLE.fullmatch(host) else None
 
 
@@ -187,18 +196,17 @@ def unwrap(text: str, at: int) -> Link | None:
     if text.startswith("msteams:"):
         text = "https://teams.microsoft.com/" + text[8:].lstrip("/")
     link = url(text)
-    steps: list[str] = []
+    steps: tuple[str, ...] = ()
     while link is not None and len(steps) < _MAX_PASSES:
         wrapper = _wrapper(link.host)
-        inner = url(wrapper.inner(link)) if wrapper else None
-        if wrapper is None or inner is None or inner.text == link.text:
+        inside = wrapper.inner(link) if wrapper else ""
+        inner = url(inside) if inside and inside != link.text else None
+        if wrapper is None or inner is None:
             break
-        steps.append(wrapper.name)
+        steps += (wrapper.name,)
         link = inner
     if link is None:
         return None
-    guess = ""
     if link.host.endswith(_OPAQUE):
-        guess = link.param("domain").lower() or "?"
-        steps.append("mimecast")
-    return Link(link, at, tuple(steps), guess)
+        return Link(link, at, (*steps, "mimecast"), link.param("domain").lower() or "?")
+    return Link(link, at, steps)

@@ -10,7 +10,7 @@ from otd.invites.hits import Hit, ids_of, together
 from otd.invites.invitation import Found, Invitation, Passage
 from otd.invites.links import Url, parameter
 
-PATHS = ("/webapp",)
+PATHS = "/webapp"
 _IN_PATH = re.compile(r"/webapp[23]?/(?:[a-z0-9-]{1,40}/)?(?:conference|m)/([^/]{1,150})(?:/.{0,100})?")
 _ALIAS = re.compile(r"[A-Za-z0-9._+-]{1,100}(?:@[A-Za-z0-9.-]{3,200})?")
 

@@ -1,11 +1,12 @@
 """The table of platforms. Its order is the precedence among meetings that are trusted alike and stand at one place.
 
 A reader is called only when something in the invitation points to its platform: the domain of a link or of an address,
-a hidden property, or a path that any host may have. A new platform is one file and one row.
+a hidden property, or a path that links on any host may have. A new platform is one file and one row.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from otd.invites import (
     chime,
     cms,
     goto,
+    interop,
     lifesize,
     linkonly,
     meet,
@@ -25,14 +27,14 @@ from otd.invites import (
     webex,
     zoom,
 )
-from otd.invites.invitation import BODY_LINK, Found, Invitation
-from otd.invites.site import Site
+from otd.invites.invitation import BODY_LINK, Found, Invitation, Signs
+from otd.invites.links import WRAPPING
 from otd.model import JoinInfo
 
 
 class Platform(NamedTuple):
-    """One row. `domains` stand for themselves and all below; `marks` are pieces of text, `paths`
-    pieces of any web link, `schemes` beginnings of any other link."""
+    """One row. `domains` stand for themselves and all below, `paths` is a pattern over links on any host, `schemes` are
+    those of other links, `marks` pieces of text."""
 
     name: str
     read: Callable[[Invitation], list[Found]]
@@ -40,34 +42,34 @@ class Platform(NamedTuple):
     properties: tuple[str, ...] = ()
     marks: tuple[str, ...] = ()
     schemes: tuple[str, ...] = ()
-    paths: tuple[str, ...] = ()
+    paths: str = ""
 
 
 PLATFORMS: tuple[Platform, ...] = (
     Platform(
         "teams",
         teams.read,
-        domains=(*teams.HOSTS, "plcm.vc", "m.webex.com", "www.webex.com", "pexip.me", "onpexip.com", "teams.bjn.vc"),
+        domains=(*interop.TEAMS_HOSTS, *(domain for domain, _ in interop.PARTNERS), "www.webex.com", "pexip.me"),
         properties=(
             "skypeteamsmeetingurl",
             "skypeteamsproperties",
             "schedulingserviceupdateurl",
             "onlinemeetingconflink",
         ),
-        paths=("/teams/?", "/teams?"),
+        paths=r"/teams/?\?",
     ),
     Platform(
         "skype",
         skype.read,
-        domains=(skype.ONLINE, "plcm.vc"),
+        domains=(skype.ONLINE,),
         properties=(
             *("onlinemeetingconflink", "onlinemeetingexternallink", "onlinemeetinginternallink"),
             *("ucopenedconferenceid", "onlinemeeting.provider"),
         ),
         marks=("[!OC([",),
-        paths=("sl=1", "//meet.", "//join.", "//lync."),
+        paths=r"[?&]sl=1|/[mM]eet/|/[\w.+-]+/[A-Z0-9]{8}(?:\?|$)",
     ),
-    Platform("zoom", zoom.read, domains=(*zoom.HOSTS, *zoom.CONNECTORS), schemes=("zoommtg:",)),
+    Platform("zoom", zoom.read, domains=(*zoom.HOSTS, *zoom.CONNECTORS), schemes=("zoommtg",)),
     Platform("webex", webex.read, domains=webex.DOMAINS),
     Platform("meet", meet.read, domains=meet.DOMAINS),
     Platform("goto", goto.read, domains=goto.DOMAINS),
@@ -76,82 +78,50 @@ PLATFORMS: tuple[Platform, ...] = (
     Platform("starleaf", starleaf.read, domains=starleaf.DOMAINS),
     Platform("chime", chime.read, domains=chime.DOMAINS),
     Platform("cms", cms.read, paths=cms.PATHS),
-    Platform("pexip", pexip.read, schemes=("pexip:",), paths=pexip.PATHS),
+    Platform("pexip", pexip.read, schemes=("pexip",), paths=pexip.PATHS),
     *(Platform(kind.name, linkonly.reader(kind), domains=kind.domains) for kind in linkonly.KINDS),
 )
 LAST_RESORT = Platform("sip", plain.read)
 
 
-def _by_domain() -> dict[str, frozenset[str]]:
-    found: dict[str, set[str]] = {}
+def _signs() -> Signs:
+    domains: dict[str, set[str]] = {}
+    properties: dict[str, set[str]] = {}
     for platform in PLATFORMS:
         for domain in platform.domains:
-            found.setdefault(domain, set()).add(platform.name)
-    return {domain: frozenset(names) for domain, names in found.items()}
-
-
-_BY_DOMAIN = _by_domain()
-
-
-def _of_host(host: str) -> frozenset[str]:
-    """The platforms that a host points to, by the longest domain that it lies under."""
-    rest = host
-    while rest:
-        if rest in _BY_DOMAIN:
-            return _BY_DOMAIN[rest]
-        rest = rest.partition(".")[2]
-    return frozenset()
-
-
-def _of_site(host: str, site: Site) -> set[str]:
-    """The platforms that the site says a host is of."""
-    named = {"skype": host in site.skype_hosts}
-    return {name for name, is_named in named.items() if is_named}
-
-
-def pointed_to(invitation: Invitation) -> set[str]:
-    """The names of the platforms that anything in the invitation points to."""
-    names: set[str] = set()
-    hosts = {link.url.host for passage in invitation.passages for link in passage.links}
-    hosts.update(one.domain for passage in invitation.passages for one in passage.addresses)
-    for host in hosts:
-        names |= _of_host(host)
-        names |= _of_site(host, invitation.site)
-    for platform in PLATFORMS:
-        if platform.name not in names and _hints(platform, invitation):
-            names.add(platform.name)
-    return names
-
-
-def _hints(platform: Platform, invitation: Invitation) -> bool:
-    if any(name in invitation.properties for name in platform.properties):
-        return True
-    return any(
-        any(mark in passage.text for mark in platform.marks)
-        or any(path in link.url.text for path in platform.paths for link in passage.links)
-        or any(raw.address.startswith(platform.schemes) for raw in passage.others if platform.schemes)
-        for passage in invitation.passages
+            domains.setdefault(domain, set()).add(platform.name)
+        for name in platform.properties:
+            properties.setdefault(name, set()).add(platform.name)
+    return Signs(
+        domains={domain: frozenset(names) for domain, names in domains.items()},
+        properties={name: frozenset(names) for name, names in properties.items()},
+        paths=re.compile("|".join(f"(?P<{row.name}>{row.paths})" for row in PLATFORMS if row.paths)),
+        schemes={scheme: row.name for row in PLATFORMS for scheme in row.schemes},
+        marks={mark: row.name for row in PLATFORMS for mark in row.marks},
+        inside=tuple(f".{domain}" for domain in domains),
+        ends=frozenset(".".join(domain.split(".")[-2:]) for domain in (*domains, *WRAPPING)),
     )
+
+
+SIGNS = _signs()
 
 
 def read(invitation: Invitation) -> list[Found]:
     """Every meeting that any platform's reader finds, in the order of the table."""
-    names = pointed_to(invitation)
+    names = invitation.platforms
     found = [one for platform in PLATFORMS if platform.name in names for one in platform.read(invitation)]
-    found += _opaque(invitation, {one.join.platform for one in found})
+    found += _opaque(invitation, found)
     return found + LAST_RESORT.read(invitation)
 
 
-def _opaque(invitation: Invitation, known: set[str]) -> list[Found]:
+def _opaque(invitation: Invitation, known: list[Found]) -> list[Found]:
     """Links whose wrapper cannot be undone but names the host: the platform is known then, and nothing else."""
-    found: dict[str, Found] = {}
+    found: list[Found] = []
     for passage in invitation.passages:
         for link in passage.links:
-            if not link.guess:
-                continue
-            name = min(_of_host(link.guess), default="")
-            if name and name not in known and name not in found:
+            name = min(SIGNS.of_host(link.guess), default="") if link.guess else ""
+            if name and not any(one.join.platform == name for one in (*known, *found)):
                 evidence = passage.evidence("body_link", link.guess, link.wrappers)
                 join = JoinInfo(platform=name, join_url=link.url.text, evidence=(evidence,), reason="wrapped_opaque")
-                found[name] = Found(join, passage.trust(BODY_LINK), passage.at + link.at, link.url.text)
-    return list(found.values())
+                found.append(Found(join, passage.trust(BODY_LINK), passage.at + link.at, link.url.text))
+    return found

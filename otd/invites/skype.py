@@ -15,6 +15,7 @@ from otd.invites.interop import Interop
 from otd.invites.invitation import ADDRESS_BLOCK, BODY_LINK, MORE_INFO, PROPERTY, Found, Invitation, Passage
 from otd.invites.links import Link, Url, unwrap
 from otd.invites.site import under
+from otd.invites.text import begins_its_line
 from otd.model import Evidence, JoinInfo
 
 ONLINE = "meet.lync.com"
@@ -29,8 +30,7 @@ _CONFLINK = re.compile(
 _ONLINE_PATH = re.compile(r"/([\w.-]{1,100})/([\w.+-]{1,100})/([A-Za-z0-9]{4,64})/?")
 _SIMPLE_PATH = re.compile(r"/(?:[Mm]eet/)?([\w.+-]{1,100})/([A-Z0-9]{6,32})/?")
 _TEL_URI = re.compile(r",,\s*([0-9]{4,12})\s*#?\s*$")
-_NUMBER = re.compile(r"^[^\n0-9+]{1,60}[:：] ?([0-9]{5,10})(?![0-9#-])[^\n0-9]*$", re.M)
-_TEAMS_HOSTS = ("teams.microsoft.com", "teams.live.com", "teams.microsoft.us", "teams.cloud.microsoft")
+_NUMBER = re.compile(r"[:：] ?([0-9]{5,10})(?![0-9#-])[^\n0-9]*(?=\n|\Z)")  # on a line without other digits
 _FIRST_LABELS = ("meet", "join", "lync", "dialin")
 
 
@@ -120,7 +120,7 @@ def _from_conflink(value: str) -> Join | None:
 
 def _from_link(value: str, invitation: Invitation) -> Join | None:
     link = unwrap(value.strip(), 0)
-    if link is None or under(link.url.host, _TEAMS_HOSTS):
+    if link is None or under(link.url.host, interop.TEAMS_HOSTS):
         return None
     return join_of(link.url, invitation, trusted=True)
 
@@ -138,7 +138,7 @@ def claims(passage: Passage, invitation: Invitation) -> bool:
     """Whether interop coordinates in a passage without a Teams link belong to a Skype meeting."""
     if _is_block(passage) or any(link.url.host == ONLINE for link in passage.links):
         return True
-    if any(under(link.url.host, _TEAMS_HOSTS) for link in passage.links):
+    if any(under(link.url.host, interop.TEAMS_HOSTS) for link in passage.links):
         return False
     return "skypeteamsmeetingurl" not in invitation.properties and from_properties(invitation) is not None
 
@@ -176,7 +176,7 @@ def _pieces(invitation: Invitation, hidden: Join | None) -> list[_Piece]:
 
 
 def _number(text: str) -> str:
-    found = {match[1] for match in _NUMBER.finditer(text)}
+    found = {match[1] for match in _NUMBER.finditer(text) if begins_its_line(text, match.start(1))}
     return found.pop() if len(found) == 1 else ""
 
 
@@ -224,7 +224,7 @@ def _found(
     info = _info(join, number, chosen.best, evidence, reason)
     at = min((piece.passage.at for piece in pieces), default=0)
     lost = interop.alternatives(chosen, lambda one: _info(join, number, one, (one.evidence,), one.reason))
-    return Found(replace(info, alternatives=lost), trust, at, join.conference_id.upper() or join.url)
+    return Found(replace(info, alternatives=lost) if lost else info, trust, at, join.conference_id.upper() or join.url)
 
 
 def _info(join: Join, number: str, best: Interop | None, evidence: tuple[Evidence, ...], reason: str) -> JoinInfo:

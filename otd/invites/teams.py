@@ -7,7 +7,6 @@ address (otd.invites.interop).
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,24 +14,27 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from otd.invites import interop, skype
+from otd.invites.interop import TEAMS_HOSTS as HOSTS
 from otd.invites.interop import Interop
 from otd.invites.invitation import ADDRESS_BLOCK, BODY_LINK, MORE_INFO, PROPERTY, Found, Invitation, Passage
 from otd.invites.links import Link, Url, unwrap
-from otd.invites.site import under
+from otd.invites.text import begins_its_line
 from otd.model import Evidence, JoinInfo
-
-HOSTS = ("teams.microsoft.com", "teams.live.com", "teams.microsoft.us", "teams.cloud.microsoft")
 
 _THREAD = re.compile(r"19:[A-Za-z0-9_.+=/-]{5,200}@(?:thread\.(?:v2|skype|tacv2)|unq\.gbl\.spaces)", re.I)
 _MEET = re.compile(r"/meet/([0-9]{9,15})/?", re.I)
-_GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.I)
+_MEETUP = re.compile(r"/l/meetup-join/([^/]{10,400})")
+_QUOTE, _COLON, _SPACE = '(?:%22|")', "(?:%3[aA]|:)", "(?:%20|[ +]){0,4}"
+_GUID = r"([0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12})"
+_TENANT = re.compile(f"Tid{_QUOTE}{_SPACE}{_COLON}{_SPACE}{_QUOTE}{_GUID}{_QUOTE}")
+_ORGANIZER = re.compile(f"Oid{_QUOTE}{_SPACE}{_COLON}{_SPACE}{_QUOTE}{_GUID}{_QUOTE}")
 _CONFLINK = re.compile(
     r"focus:id:teams:[0-9]:[0-9]!(19:[A-Za-z0-9_.+=-]{5,200})-(thread\.\w{1,8})!([0-9a-f-]{32,36})!([0-9a-f-]{32,36})"
 )
 _SCHEDULING = re.compile(r"/teams/([0-9a-f-]{36})/([0-9a-f-]{36})/19_([A-Za-z0-9_.+=-]{5,200}@thread\.\w{1,8})", re.I)
-# A native meeting id stands alone on its line, behind a label or below one: at least twelve digits, in groups of three.
-_MEETING_ID = re.compile(r"^(?:[^\n0-9]{0,60}[:：] ?)?([0-9]{3}(?: [0-9]{3}){3}(?: [0-9]{1,3})?|[0-9]{12,15}) *$", re.M)
-_PASSCODE = re.compile(r"\n(?:[^\n:：]{1,40}[:：]) ?\n?([A-Za-z0-9]{6,8}) *$", re.M)
+# A native meeting id ends its line: at least twelve digits, in groups of three.
+_MEETING_ID = re.compile(r"([0-9](?:[0-9]{2}(?: [0-9]{3}){3}(?: [0-9]{1,3})?|[0-9]{11,14})) *(?=\n|\Z)")
+_PASSCODE = re.compile(r" *\n[^\n:：]{1,40}[:：] ?\n? ?([A-Za-z0-9]{6,8}) *(?=\n|\Z)")
 
 
 _ID_NAMES = ("thread_id", "tenant_id", "organizer_id", "meeting_id", "passcode")
@@ -56,38 +58,33 @@ class Join(NamedTuple):
 
     def merged(self, other: Join) -> Join:
         """What this one states, and what only the other one states."""
-        return Join(*(mine or theirs for mine, theirs in zip(self, other, strict=True)))
+        if not any(other):
+            return self
+        return Join(*[mine or theirs for mine, theirs in zip(self, other, strict=True)])
+
+
+def is_teams(host: str) -> bool:
+    """Whether a host is one that Teams links lead to."""
+    return host in HOSTS or host.endswith(".teams.microsoft.us")
 
 
 def join_of(url: Url) -> Join | None:
     """The meeting that a Teams address leads to; None for addresses that lead to none (options, channels, dial-in)."""
-    if not under(url.host, HOSTS):
+    if "/meet" not in url.path or not is_teams(url.host):
         return None
     if meet := _MEET.fullmatch(url.path):
         return Join(meeting_id=meet[1], passcode=url.param("p"), url=url.text)
-    before, found, rest = url.path.partition("/meetup-join/")
-    if not found or not before.endswith("/l"):
-        return None
-    thread = _THREAD.match(unquote(rest))
+    found = _MEETUP.match(url.path)
+    thread = _THREAD.match(unquote(found[1])) if found else None
     if thread is None:
         return None
-    tenant, organizer = _context(url.param("context"))
-    return Join(thread_id=thread[0], tenant_id=tenant, organizer_id=organizer, url=url.text)
+    return Join(thread[0], _guid(_TENANT, url.query), _guid(_ORGANIZER, url.query), url=url.text)
 
 
-def _context(text: str) -> tuple[str, str]:
-    """Tenant and organiser from the JSON in a join link; what is malformed says nothing."""
-    try:
-        context = json.loads(text) if len(text) < 2000 else None
-    except (ValueError, RecursionError):
-        return "", ""
-    if not isinstance(context, dict):
-        return "", ""
-    found = {str(key).lower(): value for key, value in context.items()}
-    tenant, organizer = found.get("tid"), found.get("oid")
-    return tuple(  # type: ignore[return-value]
-        value.lower() if isinstance(value, str) and _GUID.fullmatch(value) else "" for value in (tenant, organizer)
-    )
+def _guid(name: re.Pattern[str], query: str) -> str:
+    """A value out of the JSON in a join link, as it stands there percent-encoded; a broken one says nothing."""
+    found = name.search(query)
+    return found[1].lower() if found else ""
 
 
 # --- the hidden properties ------------------------------------------------------------------------------------------
@@ -174,6 +171,8 @@ class _Piece(NamedTuple):
 
 def _pieces(passage: Passage, invitation: Invitation) -> Iterator[_Piece]:
     """A passage cut where a link of another meeting stands."""
+    if not passage.links and not passage.addresses:
+        return
     joins = [(link, join) for link in passage.links if (join := join_of(link.url))]
     starts: list[tuple[int, Join, Link]] = []
     for link, join in joins:
@@ -196,7 +195,7 @@ def _pieces(passage: Passage, invitation: Invitation) -> Iterator[_Piece]:
 
 def _native(text: str, end: int, join: Join) -> Join:
     """The join with its native id and passcode: both stand before the video part."""
-    found = _MEETING_ID.search(text, 0, end)
+    found = next((one for one in _MEETING_ID.finditer(text, 0, end) if begins_its_line(text, one.start())), None)
     if found is None:
         return join
     meeting_id = found[1].replace(" ", "")
@@ -247,7 +246,7 @@ def _found(
     at = min((piece.passage.at for piece in pieces), default=0)
     key = join.thread_id or join.meeting_id or (chosen.best.id("vtc_id") if chosen.best else "")
     lost = interop.alternatives(chosen, lambda one: _info(join, one, (one.evidence,), one.reason))
-    return Found(replace(info, alternatives=lost), trust, at, key)
+    return Found(replace(info, alternatives=lost) if lost else info, trust, at, key)
 
 
 def _info(join: Join, coordinates: Interop | None, evidence: tuple[Evidence, ...], reason: str) -> JoinInfo:

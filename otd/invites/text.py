@@ -1,25 +1,46 @@
 """From a body, HTML or plain, to lines of text with its links at their places, cut into blocks.
 
-One parse, one pass, linear time. A block ends where a ruled line stands or where the quoting changes, so that what
-belongs to one invitation stays together and an older one in the thread below is told apart.
+One parse, linear time. A block ends where a ruled line stands or where the quoting changes, so that what belongs to one
+invitation stays together and an older one in the thread below is told apart.
+
+HTML is prepared for the parser, so that its plain text is enough and no node has to be visited: tags that run on in the
+line (span, b, o:p, ...) are taken out, since Word cuts words and numbers with them; a link becomes a mark with its
+number. Then every text node is a line. A mark that the parser did not leave in the text (it stood in a comment, a style
+or an attribute) is no link.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from html import unescape
 from typing import NamedTuple
 
-from selectolax.lexbor import LexborHTMLParser, LexborNode
+from selectolax.lexbor import LexborHTMLParser
 
 MAX_BODY = 1_000_000  # characters; real invitations have under 200,000
 MAX_LINKS = 2_000
 
-# Marks in the text while it is being read. They are taken out of the source first, so that nobody can forge one.
-_LINK, _LINE, _QUOTE = "\x1f", "\x1e", "\x1d"
-_FORGED = re.compile(r"[\x1d-\x1f]|&#(?:[xX]0*1[d-fD-F](?![0-9a-fA-F])|0*(?:29|30|31)(?![0-9]));?")
-_SHAPE = "br,p,div,tr,li,td,th,h1,h2,h3,h4,h5,h6,hr,table,ul,ol,blockquote,pre,a[href],area[href]"
-_CELLS = frozenset(("td", "th"))
+# A mark in the text while it is being read: a link's number, or q and what becomes of the depth of quoting.
+_MARK = "\x1f"
+_MARKS = re.compile(f"{_MARK}([0-9]{{1,5}}|q[()0-9]){_MARK}")
+
+# Possessive, and never over a "<" outside quotes: linear in whatever is thrown at them.
+_NAMES = r"span|font|o:p|b|i|u|em|strong|small|big|sub|sup|ins|del|code|bdo|bdi|nobr|mark|label|tt|st1:\w{1,20}"
+_INLINE = rf"""<(?:/(?:{_NAMES}|a)\s{{0,9}}|(?:{_NAMES})(?=[\s>/])[^<>"]*+(?:"[^"]*+"[^<>"]*+)*+)>"""
+_RUNS_ON = re.compile(_INLINE)
+_RUNS_ON_CAPITALS = re.compile(_INLINE, re.I)
+_ANCHOR = re.compile(r"""<[aA]\s((?:[^<>"']++|"[^"]*+"|'[^']*+')*+)>""")
+_VALUE = r"""(?:"[^"]*+"|'[^']*+'|[^\s"'<>]++)"""
+_HREF = re.compile(
+    rf"""(?:\s*+(?!href[\s=])[^\s"'<>=]++(?:\s*+=\s*+{_VALUE})?+)*+\s*+href\s*+=\s*+({_VALUE})""",
+    re.I,
+)
+_PRE, _PRE_END = re.compile(r"<pre[\s>]", re.I), re.compile(r"</pre", re.I)
+_BLOCKQUOTE = re.compile(r"<(/?)blockquote(?:>|(?=\s))", re.I)
+# When one of these is found the source is read again with more care. The last ones: written in capitals.
+_RARE = ("pre", "blockquote", "span", "font", "b")
+_REFERENCE = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,31});")
 
 _SPACES = ("\xa0", "\u202f", "\u2007", "\u2009", "\u2002", "\u2003", "\u3000", "\t")
 _INVISIBLE = (
@@ -27,23 +48,26 @@ _INVISIBLE = (
     *("\u200e", "\u200f", "\u061c", "\u202a", "\u202b", "\u202c", "\u202d", "\u202e"),  # writing direction
     *("\u2066", "\u2067", "\u2068", "\u2069"),
 )
-_BLANK = re.compile(r"\n[ \n]+")
 # A web address runs over printable ASCII without quotes, angle brackets and the backslash.
 _ADDRESS_TAIL = re.compile(r"://[!#-&(-;=?-\[\]-~]+")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,20}\Z")
 _BRACKETED = re.compile(r"<((?:mailto|sips?|h323|tel|callto|pexip|msteams|zoommtg|im):[^<>\s]{1,2000})>", re.I)
 _CLOSING = ".,;)]!?*_"
 
-_RULES = ("_" * 20, "." * 40, "-" * 20, "─" * 10, "━" * 10, "=" * 20, "*" * 20, "~" * 20, "-::~:~::~:~")
+_RULES = tuple(
+    (rule, re.compile(re.escape(rule) + re.escape(rule[0]) + "*+"))
+    for rule in ("_" * 20, "." * 40, "-" * 20, "─" * 10, "━" * 10, "=" * 20, "*" * 20, "~" * 20, "-::~:~::~:~")
+)
 # "-----Original Appointment-----" in any language.
 _QUOTE_LINE = re.compile(r"^-{4,12} ?[^-\n]{3,60}-{4,12} *$", re.M)
-# From, Sent, To in any language: three labelled lines, the second one with a year and a time.
-_QUOTE_HEAD = re.compile(
-    r"^[^\n:：]{1,24}[:：][^\n]{1,300}\n"
-    r"[^\n:：]{1,24}[:：](?=[^\n]{0,60}(?:19|20)[0-9]{2})[^\n]{0,80}?[0-9]{1,2}[:.][0-9]{2}[^\n]{0,60}\n"
-    r"[^\n:：]{1,24}[:：]",
-    re.M,
+# From, Sent, To in any language: three lines with a label each, the second one with a year and a time.
+_CLOCK = re.compile(r"[0-9][:.][0-9]{2}")
+_MAIL_HEAD = re.compile(
+    r"\n[^\n:：]{1,24}+[:：][^\n]{1,300}+\n"
+    r"[^\n:：]{1,24}+[:：](?=[^\n]{0,80}?(?:19|20)[0-9]{2})[^\n]{0,100}?[0-9]{1,2}[:.][0-9]{2}[^\n]{0,100}+\n"
+    r"[^\n:：]{1,24}+[:：]"
 )
+_DIGIT = re.compile("[0-9]")
 _QUOTED_LINE = re.compile(r"(?:> ?)+")
 
 
@@ -71,73 +95,94 @@ class Body(NamedTuple):
     empty: bool = False
 
 
-def read(source: str, *, html: bool) -> Body:
-    """Read a body."""
+def read(source: str, *, html: bool, wanted: Callable[[str], bool]) -> Body:
+    """Read a body; of its links only those that are wanted."""
     cut = len(source) > MAX_BODY
     if cut:
         source = source[:MAX_BODY]
-    if "&#" in source or _LINK in source or _LINE in source or _QUOTE in source:
-        source = _FORGED.sub(" ", source)
-    text, hrefs = _from_html(source) if html else (_quoting(source), [])
-    text = _BLANK.sub("\n", _plain_spaces(text))
-    text, links, quotes = _lift(text, hrefs)
-    blocks = _blocks(text, links, quotes)
-    return Body(blocks, cut, not links and not text.strip())
+    if _MARK in source:
+        source = source.replace(_MARK, " ")
+    text, hrefs = _from_html(source, wanted) if html else (_from_text(source), [])
+    text, links, quotes = _lift(_plain_spaces(text), hrefs, wanted)
+    return Body(_blocks(text, links, quotes), cut, not links and not text.strip())
 
 
-def _from_html(source: str) -> tuple[str, list[str]]:
+def _from_html(source: str, wanted: Callable[[str], bool]) -> tuple[str, list[str]]:
     """The visible text with a mark for each link, line and level of quoting; and the links' addresses in order."""
-    body = LexborHTMLParser(source).body
-    if body is None:
-        return "", []
-    for node in body.css("style,script"):
-        node.decompose()
     hrefs: list[str] = []
-    for node in body.css(_SHAPE):
-        tag = node.tag
-        if tag == "br":
-            node.insert_before(_LINE)
-        elif tag == "a" or tag == "area":
-            if len(hrefs) < MAX_LINKS and (href := node.attrs.get("href")):
-                hrefs.append(href)
-                node.insert_before(_LINK)
-        elif tag in _CELLS:
-            node.insert_before(" ")
-        else:
-            if tag == "pre":
-                _keep_lines(node)
-            quoting = tag == "blockquote"
-            node.insert_before(_LINE + _QUOTE + "(" if quoting else _LINE)
-            node.insert_after(_LINE + _QUOTE + ")" if quoting else _LINE)
-    text = body.text()
-    if text.count(_LINK) != len(hrefs):  # a mark got lost in markup that no mail program writes
-        text = text.replace(_LINK, "") + _LINK * len(hrefs)
-    return text.replace("\r", " ").replace("\n", " ").replace(_LINE, "\n"), hrefs
+
+    def mark(anchor: re.Match[str]) -> str:
+        href = _HREF.match(anchor[1])
+        address = _decoded(href[1].strip("\"'")) if href else ""
+        if not wanted(address) or len(hrefs) >= MAX_LINKS:
+            return ""
+        hrefs.append(address)
+        return f"{_MARK}{len(hrefs) - 1}{_MARK}"
+
+    marked = _ANCHOR.sub(mark, source.replace("\r", " ").replace("\n", " "))
+    tree = LexborHTMLParser(_RUNS_ON.sub("", marked))
+    if any(tree.tags(name) for name in _RARE):
+        hrefs.clear()
+        marked = _ANCHOR.sub(mark, _quoted(_with_lines(source)))
+        tree = LexborHTMLParser(_RUNS_ON_CAPITALS.sub("", marked))
+    for name in ("style", "script"):
+        for node in reversed(tree.tags(name)):  # the inner ones first: what is taken out takes its children along
+            node.decompose()
+    body = tree.body
+    return body.text(separator="\n", skip_empty=True) if body is not None else "", hrefs
 
 
-def _keep_lines(pre: LexborNode) -> None:
-    """Line ends in preformatted text are line ends; everywhere else in HTML they are spaces."""
-    for node in [node for node in pre.traverse(include_text=True) if node.is_text_node]:
-        text = node.text_content or ""
-        if "\n" in text:
-            node.replace_with(text.replace("\n", _LINE))
+def _decoded(attribute: str) -> str:
+    """An attribute's value without character references; & before a parameter's name is no reference."""
+    if "&" not in attribute:
+        return attribute
+    attribute = attribute.replace("&amp;", "&")
+    return _REFERENCE.sub(lambda found: unescape(found[0]), attribute) if ";" in attribute else attribute
 
 
-def _quoting(text: str) -> str:
-    """Plain text with its leading > taken off, and a mark wherever their number changes."""
+def _with_lines(source: str) -> str:
+    """The source with its line ends as spaces, but for those in preformatted text."""
+    pieces: list[str] = []
+    at = 0
+    for start, end in _spans(source):
+        pieces += (_flat(source[at:start]), source[start:end])
+        at = end
+    return "".join((*pieces, _flat(source[at:])))
+
+
+def _flat(source: str) -> str:
+    return source.replace("\r", " ").replace("\n", " ")
+
+
+def _spans(source: str) -> Iterator[tuple[int, int]]:
+    """Where preformatted text begins and ends."""
+    at = 0
+    while start := _PRE.search(source, at):
+        end = _PRE_END.search(source, start.end())
+        at = end.start() if end else len(source)
+        yield start.start(), at
+
+
+def _quoted(source: str) -> str:
+    """The source with marks where a quotation begins and ends."""
+    return _BLOCKQUOTE.sub(lambda tag: f"{tag[0]}{_MARK}q){_MARK}" if tag[1] else f"{_MARK}q({_MARK}{tag[0]}", source)
+
+
+def _from_text(text: str) -> str:
+    """Plain text without blank lines and leading >, and with a mark wherever their number changes."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
+    lines = [line for line in [line.strip() for line in text.split("\n")] if line]
     if "\n>" not in text and not text.startswith(">"):
-        return text
-    lines, depth = [], 0
-    for line in text.split("\n"):
+        return "\n".join(lines)
+    marked, depth = [], 0
+    for line in lines:
         quoted = _QUOTED_LINE.match(line)
         now = min(quoted[0].count(">"), 9) if quoted else 0
-        if now != depth and (quoted or line.strip()):
-            lines.append(f"{_QUOTE}{now}")
-            depth = now
-        lines.append(line[quoted.end() :] if quoted else line)
-    return "\n".join(lines)
+        mark = f"{_MARK}q{now}{_MARK}" if now != depth else ""
+        marked.append(mark + (line[quoted.end() :] if quoted else line))
+        depth = now
+    return "\n".join(marked)
 
 
 def _plain_spaces(text: str) -> str:
@@ -155,71 +200,65 @@ def _plain_spaces(text: str) -> str:
     return text
 
 
-class _Lift(NamedTuple):
-    """Something to be taken out of the text: a link that is written there, or a mark."""
-
-    start: int
-    end: int
-    address: str
-    quote: str = ""
-
-
-def _lift(text: str, hrefs: list[str]) -> tuple[str, list[RawLink], list[tuple[int, str]]]:
+def _lift(
+    text: str, hrefs: list[str], wanted: Callable[[str], bool]
+) -> tuple[str, list[RawLink], list[tuple[int, str]]]:
     """The text without addresses and marks, and where they stood."""
-    found = list(_written_links(text))
-    found += [_Lift(at, at + 1, href) for at, href in zip(_places(text, _LINK), hrefs, strict=False)]
-    found += [_Lift(at, at + 2, "", text[at + 1 : at + 2]) for at in _places(text, _QUOTE)]
-    found.sort()
     pieces: list[str] = []
     links: list[RawLink] = []
     quotes: list[tuple[int, str]] = []
-    length = done = 0
-    for item in found:
-        if item.start < done:
-            continue
-        pieces.append(text[done : item.start])
-        length += item.start - done
-        done = item.end
-        if item.quote:
-            quotes.append((length, item.quote))
-        elif len(links) < MAX_LINKS:
-            links.append(RawLink(item.address, length))
-    pieces.append(text[done:])
+    length, mark = 0, ""
+    for n, piece in enumerate(_MARKS.split(text)):
+        if n % 2:
+            mark = piece
+            if mark[0] == "q":
+                quotes.append((length, mark[1]))
+            elif int(mark) < len(hrefs):
+                links.append(RawLink(hrefs[int(mark)], length))
+        elif "://" in piece or "<" in piece:
+            rest = 0
+            for start, end, address in sorted(_written_links(piece)):
+                if start >= rest and len(links) < MAX_LINKS:
+                    pieces.append(piece[rest:start])
+                    length += start - rest
+                    rest = end
+                    if wanted(address):
+                        links.append(RawLink(address, length))
+            pieces.append(piece[rest:])
+            length += len(piece) - rest
+        else:
+            pieces.append(piece)
+            length += len(piece)
     return "".join(pieces), links, quotes
 
 
-def _written_links(text: str) -> Iterator[_Lift]:
-    """Addresses written out in the text, bare or as Outlook writes them: Label<https://...>."""
+def _written_links(text: str) -> Iterator[tuple[int, int, str]]:
+    """Addresses written out in the text, bare or as Outlook writes them: Label<https://...>. From, to, address."""
     for tail in _ADDRESS_TAIL.finditer(text):
         scheme = _SCHEME.search(text, max(0, tail.start() - 21), tail.start())
         if scheme is None:
             continue
         start, end = scheme.start(), tail.end()
         if start and text[start - 1] == "<" and text[end : end + 1] == ">":
-            yield _Lift(start - 1, end + 1, text[start:end])
+            yield start - 1, end + 1, text[start:end]
         else:
             address = text[start:end].rstrip(_CLOSING)
-            yield _Lift(start, start + len(address), address)
+            yield start, start + len(address), address
     if "<" in text:
         for link in _BRACKETED.finditer(text):
-            yield _Lift(link.start(), link.end(), link[1])
-
-
-def _places(text: str, mark: str) -> Iterator[int]:
-    at = text.find(mark)
-    while at >= 0:
-        yield at
-        at = text.find(mark, at + 1)
+            yield link.start(), link.end(), link[1]
 
 
 def _blocks(text: str, links: list[RawLink], quotes: list[tuple[int, str]]) -> tuple[Block, ...]:
     """Cut the text at ruled lines and at changes of quoting."""
-    cuts: list[tuple[int, str]] = list(quotes)
-    for rule in _RULES:
-        cuts += [(at, "") for at in _runs(text, rule)]
+    cuts = list(quotes)
+    for rule, run in _RULES:
+        if rule in text:
+            cuts += [(found.start(), "") for found in run.finditer(text)]
     if "----" in text:
         cuts += [(found.start(), "+") for found in _QUOTE_LINE.finditer(text)]
-    cuts += [(found.start(), "+") for found in _QUOTE_HEAD.finditer(text)]
+    if _CLOCK.search(text):
+        cuts += [(found.start(), "+") for found in _MAIL_HEAD.finditer("\n" + text)]
     if not cuts:
         return (Block(text, tuple(links)),)
     blocks: list[Block] = []
@@ -239,12 +278,7 @@ def _blocks(text: str, links: list[RawLink], quotes: list[tuple[int, str]]) -> t
     return tuple(blocks)
 
 
-def _runs(text: str, rule: str) -> Iterator[int]:
-    """Where runs of at least this rule begin, each run once."""
-    at = text.find(rule)
-    while at >= 0:
-        yield at
-        end = at + len(rule)
-        while text.startswith(rule[0], end):
-            end += 1
-        at = text.find(rule, end)
+def begins_its_line(text: str, at: int) -> bool:
+    """Whether nothing stands before this place on its line, or only a label of up to 60 characters with a colon."""
+    before = text[text.rfind("\n", 0, at) + 1 : at].rstrip(" ")
+    return not before or (before.endswith((":", "：")) and len(before) <= 60 and not _DIGIT.search(before))

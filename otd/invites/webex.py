@@ -11,6 +11,7 @@ from typing import NamedTuple
 from otd.invites.invitation import ADDRESS_BLOCK, BODY_LINK, Found, Invitation, Passage
 from otd.invites.links import Url
 from otd.invites.site import under
+from otd.invites.text import begins_its_line
 from otd.model import JoinInfo
 
 DOMAINS = ("webex.com", "webexgov.us")
@@ -24,11 +25,11 @@ _MEETING = re.compile(
     re.I,
 )
 _NUMBER = r"[0-9]{9,11}"
-# The number on a line of its own, behind its label or below it, as it is printed: 3-3-3, 3-3-4 or 4-3-4.
-_NUMBER_LINE = re.compile(r"^(?:[^\n0-9]{0,60}[:：] ?)?([0-9]{3,4}[ ]?[0-9]{3}[ ]?[0-9]{3,4}) *(?=$|\n)", re.M)
+# The number as it is printed, 3-3-3, 3-3-4 or 4-3-4, at the end of its line.
+_NUMBER_LINE = re.compile(r"([0-9][0-9]{2,3} ?[0-9]{3} ?[0-9]{3,4}) *(?=\n|\Z)")
 # Password: abCD12 (12345678 from phones and video systems), in any language: digits first inside the brackets.
-_NUMERIC_PASSWORD = re.compile(r"[:：] ?[^\s()（）]{4,40} ?[(（]([0-9]{4,20}) [^)\n）]{3,80}[)）]")
-_IP = re.compile(r"(?<![0-9.])(?:173\.243\.2\.68|207\.182\.190\.20|62\.109\.219\.4)(?![0-9.])")
+_NUMERIC_PASSWORD = re.compile(r"[:：][ \n]?[^\s()（）]{4,40} ?[(（]([0-9]{4,20}) [^)\n）]{3,80}[)）]")
+_IPS = ("173.243.2.68", "207.182.190.20", "62.109.219.4")
 
 
 class _Join(NamedTuple):
@@ -118,13 +119,15 @@ def _pieces(passage: Passage, people: frozenset[str]) -> list[_Piece]:
     named = {join.number for join in joins if join.number}
     links = [join for join in joins if join.url and not join.user]
     if links and not named:
-        numbers = {found[1].replace(" ", "") for found in _NUMBER_LINE.finditer(passage.text)}
+        text = passage.text
+        lines = [found for found in _NUMBER_LINE.finditer(text) if begins_its_line(text, found.start())]
+        numbers = {found[1].replace(" ", "") for found in lines}
         numbers = {number for number in numbers if re.fullmatch(_NUMBER, number)}
         if len(numbers) == 1:
             joins = [join._replace(number=next(iter(numbers))) if join in links else join for join in joins]
     password = _NUMERIC_PASSWORD.search(passage.text)
-    ip = _IP.search(passage.text)
-    return [_Piece(passage, join, password[1] if password else "", ip[0] if ip else "") for join in joins]
+    ip = next((one for one in _IPS if one in passage.text), "")
+    return [_Piece(passage, join, password[1] if password else "", ip) for join in joins]
 
 
 def _found(pieces: list[_Piece]) -> Found:
