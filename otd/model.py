@@ -75,7 +75,7 @@ class Endpoint:
     mode: Literal["", "deliver", "observe"] = ""  # its own; "" as its pool's. observe: it is read and never written
     pool_mode: Mode = "deliver"  # what its pool's settings say
     model: str = ""  # polycom: hdx | gs | videoos | trio; decides the strategy, when that is empty
-    strategy: tuple[str, ...] = ()  # polycom: how a dial string is stated, see otd.relay.face.body; () as the model wants
+    strategy: tuple[str, ...] = ()  # polycom: how a dial string is stated (otd.relay.face.body); () as the model wants
     mailbox: str = ""  # polycom: the room's address as it was typed on the endpoint; the face knows no other
     domain: str = ""  # polycom: of the login, may be empty
     username: str = ""  # polycom: of the login, without the domain

@@ -7,6 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
+from hypothesis import HealthCheck, settings
+
+# a busy machine is slow, not wrong
+settings.register_profile("otd", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("otd")
 
 
 @pytest.fixture(autouse=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -31,6 +32,8 @@ NAMESPACES = (
     'xmlns:m="http://schemas.microsoft.com/exchange/services/2006/messages" '
     'xmlns:t="http://schemas.microsoft.com/exchange/services/2006/types"'
 )
+
+_ID = re.compile(r'<t:ItemId Id="[^"]*"')
 
 
 class Clock:
@@ -183,7 +186,7 @@ class ByHand:
         return a_reply("FindItem", a_message("FindItem", view))
 
     def _getitem(self, body: str) -> str:
-        asked = [item for item in self.items if f'Id="{_item_id(item)}"' in body]
+        asked = [item for item in self.items if (found := _ID.search(item)) and found[0] in body]
         return a_reply("GetItem", "".join(a_message("GetItem", f"<m:Items>{item}</m:Items>") for item in asked))
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ssl
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -15,7 +17,8 @@ from otd.lab.certificates import self_signed
 from otd.lab.codec_tls import limited
 from otd.lab.polycom import Habits
 from otd.lab.polycom_profiles import PROFILES
-from otd.lab.server import Server
+from otd.lab.server import Receive, Scope, Send, Server
+from otd.lab.wire import Silence
 from otd.model import Person
 from tests.adapters.polycom_lab import (
     ALIAS,
@@ -271,11 +274,18 @@ def test_a_server_that_never_answers_costs_no_more_than_the_patience() -> None:
 
 
 def test_stopping_does_not_wait_for_a_server() -> None:
-    with exchange() as (server, ews), endpoint_at(server.url, interval=timedelta(seconds=30)) as unit:
-        ews.faults.put(faults.silent())
-        assert unit.wait_until(lambda: ews.requests.count() > 0 or unit.connections > 0, within=SOON)
+    asked = threading.Event()
+
+    async def silent(scope: Scope, receive: Receive, send: Send) -> None:
+        asked.set()
+        await Silence()(scope, receive, send)
+
+    with Server(silent) as server, endpoint_at(server.url, interval=timedelta(hours=1)) as unit:
+        assert asked.wait(SOON.total_seconds())
+        began = time.monotonic()
         unit.stop()
-        unit.start()
+        assert time.monotonic() - began < unit.habits.patience.total_seconds() / 2
+        assert unit.polls == ()
 
 
 def test_autodiscover_leads_to_the_calendar_and_is_asked_again_after_a_failure(by_hand: tuple[ByHand, str]) -> None:

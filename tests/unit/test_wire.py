@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from otd import wire
 from otd.errors import Garbled
-from otd.model import Booking, Difference, DialString, Hello
+from otd.model import Booking, DialString, Difference, Hello
 from tests.values import T0, a_booking, a_delivery, a_receipt
 
 times = st.datetimes(min_value=T0.replace(tzinfo=None), timezones=st.just(UTC))
