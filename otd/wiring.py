@@ -10,13 +10,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from otd import dialplan
+from otd import __version__
 from otd.bus.local import LocalBus, LocalRelayBus
 from otd.calendars.access import EwsAccess, GraphAccess
 from otd.calendars.files import FilesCalendar
 from otd.calendars.files_watch import FilesWatch
 from otd.deliveries import Timing
+from otd.dialplan.ruling import Ruling
 from otd.errors import BadSetting
+from otd.judging import settle_rules
 from otd.model import Hello, Receipt
 from otd.pipeline import Pipeline, Rulebook
 from otd.ports import Calendar, Clock, EndpointDriver, Executor, Pins, Secrets
@@ -133,10 +135,16 @@ def database_key(settings: Settings) -> bytes:
 def rulebook(settings: Settings) -> Rulebook:
     """What decides how a meeting becomes a booking."""
     policy, run = settings.policy, settings.run
+    ruling = Ruling(
+        version=__version__, rules=settings.rules, site=settings.site, private_dial=settings.policy.private_dial
+    )
     return Rulebook(
-        plan=dialplan.for_site(settings.rules, settings.site),
+        plan=ruling.plan,
         site=settings.site,
         policy=policy,
+        ruling=ruling,
+        keep=settings.readings.keep,
+        bodies=settings.readings.bodies,
         timing=Timing(verify=run.verify, reassert=run.reassert, silence=run.silence),
         refresh=run.refresh,
     )
@@ -175,13 +183,14 @@ class Centre:
         self.store = store(settings, exclusive=True)
         self.bus = LocalBus()
         self.calendars = {name: calendar(settings, name, self._clock) for name in settings.calendars}
+        self.rules = rulebook(settings)
         self.pipeline = Pipeline(
             store=self.store,
             calendars=self.calendars,
             bus=self.bus,
             rooms=settings.rooms,
             endpoints=settings.endpoints,
-            rules=rulebook(settings),
+            rules=self.rules,
         )
         self.executor: Executor = (
             executor(self.store, self.pipeline)
@@ -203,6 +212,8 @@ class Centre:
         self.store.release("")
         key = database_key(settings)
         self.store.adopt(settings.rooms.values(), settings.endpoints.values(), lanes, settings_digest(settings, key))
+        self.store.add_work("tidy", HOUSE, HOUSE)
+        settle_rules(self.store, settings.rooms, settings.endpoints, self.rules)
         self.bus.listen(self._receipt, self._hello)
         for name in settings.relays:
             self.start_relay(name)

@@ -17,7 +17,16 @@ from otd.settings.mistakes import BadSettings, Mistake
 from otd.settings.references import check_references
 from otd.settings.tables import EndpointTable, EwsTable, FilesTable, GraphTable, RelayTable
 from otd.settings.validation import Tables, validated
-from otd.settings.values import CalendarSettings, FaceAccess, FilesAccess, Pool, RelaySettings, RunSettings, Settings
+from otd.settings.values import (
+    CalendarSettings,
+    FaceAccess,
+    FilesAccess,
+    Pool,
+    ReadingSettings,
+    RelaySettings,
+    RunSettings,
+    Settings,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +121,7 @@ def _settings(path: Path, tables: Tables, mistakes: tuple[Mistake, ...]) -> Sett
             secrets_file=folder / secrets.file if secrets.file else None,
             secrets_folder=folder / secrets.folder if secrets.folder else None,
         ),
+        readings=ReadingSettings(**_keys(tables.readings)),
         cas=MappingProxyType(cas),
         warnings=mistakes,
     )

@@ -205,6 +205,15 @@ class RunTable:
 
 @with_config(_STRICT)
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReadingsTable:
+    """[readings]: what is kept of calendars' answers for replay"""
+
+    keep: Annotated[timedelta, BeforeValidator(between("1d", "365d"))] = timedelta(days=14)
+    bodies: StrictBool = True
+
+
+@with_config(_STRICT)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SecretsTable:
     """[secrets]: the places where secrets are looked for, besides the environment"""
 
@@ -214,5 +223,11 @@ class SecretsTable:
 
 NAMED: dict[str, type] = {"pools": PoolTable, "relays": RelayTable, "rooms": RoomTable, "endpoints": EndpointTable}
 """Sections of tables by name, besides [calendars], whose form depends on their kind."""
-SINGLE: dict[str, type] = {"site": SiteTable, "policy": PolicyTable, "run": RunTable, "secrets": SecretsTable}
+SINGLE: dict[str, type] = {
+    "site": SiteTable,
+    "policy": PolicyTable,
+    "run": RunTable,
+    "readings": ReadingsTable,
+    "secrets": SecretsTable,
+}
 SECTIONS = ("calendars", *NAMED, "dialplan", *SINGLE, "cas")

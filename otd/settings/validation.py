@@ -27,6 +27,7 @@ from otd.settings.tables import (
     GraphTable,
     PolicyTable,
     PoolTable,
+    ReadingsTable,
     RelayTable,
     RoomTable,
     RunTable,
@@ -65,6 +66,7 @@ class Tables:
     site: SiteTable = field(default_factory=SiteTable)
     policy: PolicyTable = field(default_factory=PolicyTable)
     run: RunTable = field(default_factory=RunTable)
+    readings: ReadingsTable = field(default_factory=ReadingsTable)
     secrets: SecretsTable = field(default_factory=SecretsTable)
     cas: dict[str, str] = field(default_factory=dict)
 

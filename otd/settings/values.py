@@ -91,6 +91,14 @@ class RelaySettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReadingSettings:
+    """What is kept of calendars' answers for replay."""
+
+    keep: timedelta = timedelta(days=14)
+    bodies: bool = True  # of meetings that are not private
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunSettings:
     """How this installation works."""
 
@@ -120,6 +128,7 @@ class Settings:
     site: Site
     policy: Policy
     run: RunSettings
+    readings: ReadingSettings
     cas: Mapping[str, Path]  # files of certificate authorities; `trust = "ca:NAME"` of an endpoint names one
     warnings: tuple[Mistake, ...] = field(default=(), compare=False)
 
