@@ -207,7 +207,7 @@ class Face:
         try:
             asked = soap.request(body)
             operation, version = asked.operation[:80], asked.version
-            self.sightings.see(asked, agent, now, known=operations.is_known(operation))
+            self.sightings.see(asked, body, agent, now, known=operations.is_known(operation))
             if served.held.valid_until <= now:
                 raise soap.Fault("ErrorInternalServerTransientError")
             answer = operations.answer(served, asked, self.settings.options)

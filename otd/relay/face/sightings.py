@@ -19,6 +19,7 @@ from otd.relay.face.soap import Request, local
 
 MOST_A_DAY = 100
 _MOST_BYTES = 4 * 1024 * 1024  # of the file; it is a notebook, not a log
+_LATEST = 10_000  # requests that are known again by their bytes
 _LONGEST = 4000  # characters of one structure
 _FIELD = re.compile(r"[a-z]{1,30}:[A-Za-z]{1,60}")
 _TERM = re.compile(
@@ -47,6 +48,7 @@ class Sightings:
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
         self._seen: dict[tuple[str, str, str], Sighting] = {}
+        self._latest: set[int] = set()
         self._day, self._today = date.min, 0
         for line in _lines(path):
             try:
@@ -58,8 +60,18 @@ class Sightings:
     def all(self) -> tuple[Sighting, ...]:
         return tuple(self._seen.values())
 
-    def see(self, request: Request, user_agent: str, now: datetime, *, known: bool) -> None:
-        """Keep it, if it is the first of its kind and there were not too many today."""
+    def see(self, request: Request, body: bytes, user_agent: str, now: datetime, *, known: bool) -> None:
+        """Keep it, if it is the first of its kind and there were not too many today. `body` is what it was read from:
+        the same bytes again, which is what endpoints mostly send, are not looked at."""
+        again = hash((body, user_agent))
+        if again in self._latest:
+            return
+        if len(self._latest) >= _LATEST:
+            self._latest.clear()
+        self._latest.add(again)
+        self._keep(request, user_agent, now, known)
+
+    def _keep(self, request: Request, user_agent: str, now: datetime, known: bool) -> None:
         shape = structure(request.element)
         kind = (request.operation, user_agent, shape)
         if kind in self._seen:
