@@ -217,8 +217,8 @@ class Centre:
         self.bus.listen(self._receipt, self._hello)
         for name in settings.relays:
             self.start_relay(name)
+        self._watch.start()  # before the first reading: what changes from here on is seen by one or the other
         self.executor.start()
-        self._watch.start()
 
     def start_relay(self, name: str) -> None:
         """Start one of the configured relays."""

@@ -232,7 +232,8 @@ class _Words:
 
 def _lines(meeting: Meeting) -> Iterator[str]:
     """The text of a body as a person sees it, and below each piece the links in it without their wrappers."""
-    for block in invitation_text.read(meeting.body, html=meeting.body_type == "html").blocks:
+    body = invitation_text.read(meeting.body, html=meeting.body_type == "html", wanted=lambda address: True)
+    for block in body.blocks:
         yield block.text
         for raw in block.links:
             link = unwrap(raw.address, 0)

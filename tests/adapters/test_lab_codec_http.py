@@ -273,7 +273,7 @@ def test_a_session_is_let_through_faster_than_a_password() -> None:
         anonymous = Curl(codec=codec, user="")
         with_session = sum(anonymous.get(VERSION, "-H", f"Cookie: {cookie}").took for _ in range(4))
         with_password = sum(Curl(codec=codec).get(VERSION).took for _ in range(4))
-        assert with_password > 0.6
+        assert with_password > 0.3  # four at five a second, less what starting curl takes
         assert with_session < with_password
 
 

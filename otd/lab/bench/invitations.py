@@ -13,7 +13,42 @@ from otd.model import Meeting
 
 SIZE = 16_000  # characters that a body has at least, as long as Outlook writes them
 START = datetime(2026, 11, 2, 9, tzinfo=UTC)
-_WORDS = ["agenda", "review", "of", "the", "quarterly", "numbers", "and", "open", "points", "with", "our", "supplier", "please", "bring", "your", "own", "notes", "thanks", "regards", "team", "budget", "plan", "room", "status", "first", "second", "draft", "before", "after", "lunch", "questions", "answers", "next", "steps"]
+_WORDS = [
+    "agenda",
+    "review",
+    "of",
+    "the",
+    "quarterly",
+    "numbers",
+    "and",
+    "open",
+    "points",
+    "with",
+    "our",
+    "supplier",
+    "please",
+    "bring",
+    "your",
+    "own",
+    "notes",
+    "thanks",
+    "regards",
+    "team",
+    "budget",
+    "plan",
+    "room",
+    "status",
+    "first",
+    "second",
+    "draft",
+    "before",
+    "after",
+    "lunch",
+    "questions",
+    "answers",
+    "next",
+    "steps",
+]
 _FRAMES = ("head.html", "paragraph.html")
 
 

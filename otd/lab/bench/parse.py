@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from otd.model import Meeting
 
 SENTENCE = (
-    "An HTML body to its dial string against selectolax and BeautifulSoup on the same bodies, whole .ics and .eml files "
-    "against icalendar and email, and the worst inputs known."
+    "An HTML body to its dial string against selectolax and BeautifulSoup on the same bodies, whole .ics and .eml "
+    "files against icalendar and email, and the worst inputs known."
 )
 OPTIONS = {
     "bodies": "How many bodies there are in a round (default 200).",
@@ -157,9 +157,38 @@ def _files(rounds: int) -> dict[str, float]:
     return _best(found[1:], FILES)
 
 
+HOSTILE: dict[str, str] = {
+    "links": "".join(f'<a href="https://example.com/{n}">x{n}</a> ' for n in range(10_000)),
+    "teams links": '<a href="https://teams.microsoft.com/l/meetup-join/19%3ameeting_x%40thread.v2/0">x</a>' * 2_000,
+    "nesting": "<div>" * 5_000 + "x",
+    "spans": "<span>1</span>" * 20_000,
+    "addresses": "sip:a@example.com " * 10_000,
+    "digits": "123 456 789 " * 20_000,
+    "rules": ("_" * 80 + "<br>") * 2_000,
+    "entities": "&amp;#64;" * 20_000,
+    "wrappers": "https://x.safelinks.protection.outlook.com/?url=https%3A%2F%2F" * 2_000,
+    "anchors left open": '<a href="' * 20_000,
+}
+"""Bodies made to be slow, by what they have too much of."""
+
+
 def _worst(rounds: int) -> dict[str, float]:
-    """The worst of the inputs that are known to be bad, as a multiple of one selectolax parse of the same bytes."""
-    return {"worst_ratio": 0.0}
+    """The worst of the bodies made to be slow, as a multiple of one selectolax parse of the same bytes."""
+    from selectolax.lexbor import LexborHTMLParser
+
+    from otd.lab.bench.invitations import meetings
+
+    plan, worst = _plan(), 0.0
+    for body in HOSTILE.values():
+        html = f"<html><body>{body}</body></html>"
+        (meeting,) = meetings([html])
+        calls: dict[str, Callable[[], object]] = {
+            "floor": lambda html=html: LexborHTMLParser(html).text(),  # type: ignore[misc]
+            "ours": lambda meeting=meeting: _dial_all([meeting], plan),  # type: ignore[misc]
+        }
+        best = _best([_timed(calls) for _ in range(max(rounds // 2, 2))], 1)
+        worst = max(worst, best["ours"] / best["floor"])
+    return {"worst_ratio": worst}
 
 
 # --- score ----------------------------------------------------------------------------------------------------------
