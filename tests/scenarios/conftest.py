@@ -28,9 +28,9 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
 
 @pytest.fixture
 def chance() -> random.Random:
-    """Seeded by OTD_SEED; the seed is printed, so that a failure can be repeated."""
-    seed = int(os.environ.get("OTD_SEED", time.time_ns() % 1_000_000))
-    print(f"OTD_SEED={seed}")  # noqa: T201
+    """Seeded by TEST_SEED; the seed is printed, so that a failure can be repeated."""
+    seed = int(os.environ.get("TEST_SEED", time.time_ns() % 1_000_000))
+    print(f"TEST_SEED={seed}")  # noqa: T201
     return random.Random(seed)  # noqa: S311
 
 
