@@ -11,7 +11,7 @@ import click
 
 from otd.cli.group import LazyGroup
 from otd.cli.invitations import Desk, Reader, desk, with_optional_config
-from otd.cli.options import examples, with_json
+from otd.cli.options import examples, settings_of, with_config, with_json
 
 if TYPE_CHECKING:
     from otd.dialplan import DialPlan, Rule
@@ -24,6 +24,7 @@ COMMANDS = {
     "show": ("otd.cli.rules:show", "Show one rule whole, ready to be changed in otd.toml."),
     "check": ("otd.cli.rules:check", "Find rules that are unreachable, overlap or take too much."),
     "try": ("otd.cli.rules:try_rules", "Say what other rules would do to invitations."),
+    "revert": ("otd.cli.rules:revert", "Go back to the rules that were in force before."),
     "domains": ("otd.cli.rules:domains", "List the domains that invitations would need opened."),
 }
 
@@ -290,6 +291,33 @@ def _briefly(dialled: Dialled) -> str:
     if dialled.dial is None or not dialled.allowed:
         return f"none, {dialled.reason}{rule}"
     return f"{dialled.dial.protocol}:{dialled.dial.uri}{rule}"
+
+
+# --- revert ---------------------------------------------------------------------------------------------------------
+
+
+@click.command(epilog=examples("otd rules revert"))
+@with_config
+def revert(config: str) -> int:
+    """Go back to the rules that were in force before.
+
+    Refuses the rules that the brake holds; when it holds none, goes back from those in force to the last before them.
+    Holds at once, also in an `otd run` that is under way, and until the rules in the settings file change again. The
+    exit code is 1 when there is nothing to go back to.
+    """
+    from otd.wiring import store
+
+    database = store(settings_of(config))
+    try:
+        ruling = database.revert_rules()
+    finally:
+        database.close()
+    if ruling is None:
+        click.echo("There is nothing to go back to.")
+        return 1
+    click.echo("The rules before are in force, and every room is read anew. The settings file still holds the others:")
+    click.echo("they are refused until they change.")
+    return 0
 
 
 # --- domains --------------------------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ def status(config: str, as_json: bool) -> int:
     """Show rooms, endpoints, relays, what is due, and what fails and since when.
 
     Looks into the database only, so it works beside a running `otd run` and after it was stopped. The exit code is 1
-    when an endpoint or a room fails or needs a person.
+    when an endpoint or a room fails or needs a person, or when the brake holds something.
     """
     import os
     from pathlib import Path
@@ -42,7 +42,8 @@ def status(config: str, as_json: bool) -> int:
         print_json(found)
     else:
         _print(found)
-    return 1 if any(row["error"] for kind in ("rooms", "endpoints") for row in found[kind]) else 0
+    failing = any(row["error"] for kind in ("rooms", "endpoints") for row in found[kind])
+    return 1 if failing or found["held"] else 0
 
 
 def report(store: SqlStore) -> dict[str, Any]:
@@ -66,6 +67,16 @@ def report(store: SqlStore) -> dict[str, Any]:
                 "clock_offset": relay.clock_offset.total_seconds(),
             }
             for relay in relays
+        ],
+        "held": [
+            {
+                "name": brake.name,
+                "since": brake.since.isoformat(timespec="seconds"),
+                "things": brake.things,
+                "why": brake.why,
+                "mend": _let_go(brake.name),
+            }
+            for brake in store.brakes()
         ],
         "lanes": [
             {
@@ -129,6 +140,12 @@ def _endpoint(state: EndpointState, work: WorkState | None, now: datetime) -> di
     }
 
 
+def _let_go(name: str) -> str:
+    if name == "rules":
+        return "look with `otd rules try`; `otd release rules` lets them go, `otd rules revert` goes back"
+    return f"is the calendar read with all its rights? `otd release {name}` lets the rooms go empty"
+
+
 def _iso(time: datetime | None) -> str | None:
     return time.isoformat(timespec="seconds") if time else None
 
@@ -177,6 +194,9 @@ def _print(found: dict[str, Any]) -> None:
         [(r["name"], r["pool"], r["state"], r["version"], _ago(r["last_seen"], now)) for r in found["relays"]],
         title="Relays",
     )
+    for brake in found["held"]:
+        what = "The rules are" if brake["name"] == "rules" else f"{brake['things']} rooms of {brake['name']} are"
+        click.echo(f"\n{what} held by the brake since {_ago(brake['since'], now)}: {brake['why']}\n  {brake['mend']}")
     for lane in found["lanes"]:
         if lane["paused_until"]:
             click.echo(f"\nLane {lane['name']} is paused {_in(lane['paused_until'], now)}: {lane['why']}")
