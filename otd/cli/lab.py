@@ -1,33 +1,50 @@
-"""`otd lab`: the simulated Exchange server and codecs alone, to point OTD or curl at."""
+"""`otd lab`: simulated systems to point OTD or curl at: all of them, or one endpoint."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 import click
 
+from otd.cli.group import LazyGroup
 from otd.cli.options import examples
 
+ENDPOINTS: dict[str, tuple[str, str]] = {
+    "codec": ("otd.cli.lab_endpoints:codec", "Start one simulated Cisco endpoint."),
+    "polycom": ("otd.cli.lab_endpoints:polycom", "Start one simulated Polycom endpoint that polls a calendar server."),
+    "fleet": ("otd.cli.lab_endpoints:fleet", "Poll a calendar server as very many Polycom endpoints, and measure."),
+}
 
-@click.command(epilog=examples("otd lab", "otd lab --folder lab", "otd run --config lab/otd.toml"))
+
+@click.group(
+    cls=LazyGroup,
+    table=ENDPOINTS,
+    invoke_without_command=True,
+    epilog=examples(
+        "otd lab", "otd lab --folder lab", "otd run --config lab/otd.toml", "otd lab codec --profile roomos11"
+    ),
+)
 @click.option("--folder", metavar="PATH", default="", help="Also write there an otd.toml that uses all of the lab.")
-def lab(folder: str) -> int:
-    """Start the simulated Exchange server and codecs alone, until Ctrl-C.
+@click.pass_context
+def lab(context: click.Context, folder: str) -> int | None:
+    """Start the simulated Exchange server and codecs alone, until Ctrl-C; with a command, one endpoint.
 
     A simulated Microsoft Graph and Exchange Server with rooms and meetings, and four Cisco endpoints, all on loopback.
     The settings that `otd init` writes know the first two endpoints; with --folder, settings are written that know
     everything: `otd run --config FOLDER/otd.toml` then works on all of it.
     """
-    import signal
+    if context.invoked_subcommand is not None:
+        return None
     import tempfile
-    import threading
     from pathlib import Path
 
     from otd.cli.output import print_table
     from otd.lab.defaults import CODEC_USER
     from otd.lab.scene import FIXED, Scene
 
-    stopping = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     with (
+        until_stopped() as stopped,
         tempfile.TemporaryDirectory(prefix="otd-lab-") as scratch,
         Scene(Path(folder or scratch), ports=FIXED) as scene,
     ):
@@ -45,8 +62,20 @@ def lab(folder: str) -> int:
                 f"Next, in another terminal: otd run --config {scene.config}\n"
                 f"Drop invitations (.ics, .eml) into {scene.room_folder('library')}."
             )
-        try:
-            stopping.wait()
-        except KeyboardInterrupt:
-            click.echo()
+        stopped(None)
     return 0
+
+
+@contextmanager
+def until_stopped() -> Iterator[Callable[[float | None], bool]]:
+    """A function that waits so many seconds, or for ever, and says whether to stop: SIGTERM does, and so does Ctrl-C,
+    which only ends what is inside."""
+    import signal
+    import threading
+
+    stopping = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+    try:
+        yield stopping.wait
+    except KeyboardInterrupt:
+        click.echo()
