@@ -164,6 +164,7 @@ class Caller:
         sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         try:
             sock.setblocking(False)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # head and body must not wait for one another
             if self._habits.slow_reader is not None:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             address = (parts.hostname or "", parts.port or (443 if secure else 80))
