@@ -27,7 +27,7 @@ from otd.relay.service import Relay
 from otd.settings import Settings
 
 if TYPE_CHECKING:
-    from otd.relay.face.listening import FaceServer
+    from otd.inbound import Server
     from otd.relay.lists import Lists
     from otd.store.sql import SqlStore
 
@@ -91,11 +91,11 @@ def face_lists(settings: Settings, relay: str) -> Lists | None:
     return Lists(settings.run.state / f"{relay}-lists.db", database_key(settings))
 
 
-def serve_face(settings: Settings, name: str, lists: Lists, relay: Relay, clock: Clock) -> FaceServer:
+def serve_face(settings: Settings, name: str, lists: Lists, relay: Relay, clock: Clock) -> Server:
     """Serve a relay's face. Raises BadSetting when its address or certificate cannot be used."""
+    from otd.certificates import CertificateFiles
+    from otd.inbound import serve
     from otd.relay.face.app import Face, FaceSettings
-    from otd.relay.face.listening import serve
-    from otd.relay.face.tls import CertificateFiles
 
     access = settings.relays[name].face
     if access is None:
@@ -107,7 +107,7 @@ def serve_face(settings: Settings, name: str, lists: Lists, relay: Relay, clock:
             certificate=access.certificate, key=access.key, password=password, minimum=access.minimum_tls
         )
     face = Face(lists, on_fetch=relay.fetched, clock=clock, settings=FaceSettings(host=access.host))
-    return serve(face, address=access.address, port=access.port, certificate=files)
+    return serve(face, name="face", address=access.address, port=access.port, certificate=files)
 
 
 def store(settings: Settings, *, exclusive: bool = False) -> SqlStore:
@@ -200,7 +200,7 @@ class Centre:
             )
         )
         self.relays: dict[str, tuple[Relay, LocalRelayBus, Memory]] = {}
-        self._faces: dict[str, tuple[Lists, FaceServer]] = {}
+        self._faces: dict[str, tuple[Lists, Server]] = {}
         self._watch = FilesWatch(self._folders(), self._changed)
 
     def start(self) -> None:

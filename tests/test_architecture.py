@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("otd.model", "otd.errors", "otd.quoting"),
-    ("otd.ports", "otd.outbound"),
+    ("otd.ports", "otd.outbound", "otd.inbound", "otd.certificates"),
     (
         "otd.formats",
         "otd.invites",
@@ -30,8 +30,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "otd.wire",
     ),
     ("otd.pipeline", "otd.refresh", "otd.judging", "otd.lint", "otd.replay", "otd.explain"),
-    ("otd.calendars", "otd.endpoints", "otd.store", "otd.bus", "otd.relay", "otd.executor"),
-    ("otd.settings", "otd.wiring"),
+    ("otd.calendars", "otd.endpoints", "otd.store", "otd.bus", "otd.relay", "otd.executor", "otd.serve"),
+    ("otd.settings", "otd.wiring", "otd.serving"),
     ("otd.cli", "otd.lab", "workers"),
 )
 RIM = LAYERS[4]

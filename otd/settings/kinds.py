@@ -140,6 +140,13 @@ def folder_mistake(text: str) -> tuple[str, str] | None:
     )
 
 
+def _ip(text: str) -> str:
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        raise wrong(f"{text!r} is not an address", 'write it as "192.0.2.7" or "2001:db8::7"') from None
+
+
 def host_and_port(address: str) -> tuple[str, int | None]:
     """The host (an IPv6 address without its brackets) and the port, None when none is given. Raises ValueError."""
     found = re.fullmatch(r"\[([0-9A-Fa-f:.]+)\](?::([0-9]{1,5}))?|([^:\[\]/@?#\s]+)(?::([0-9]{1,5}))?", address)
@@ -219,6 +226,7 @@ Text = Annotated[str, AfterValidator(_text)]
 Label = Annotated[str, AfterValidator(_label)]
 Zone = Annotated[str, AfterValidator(_zone)]
 Address = Annotated[str, AfterValidator(_address)]
+Ip = Annotated[str, AfterValidator(_ip)]
 Url = Annotated[str, AfterValidator(_url)]
 Trust = Annotated[str, AfterValidator(_trust)]
 Domain = Annotated[str, AfterValidator(_domain)]

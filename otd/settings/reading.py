@@ -15,7 +15,7 @@ from otd.settings.documents import Merged, read_files
 from otd.settings.kinds import host_and_port
 from otd.settings.mistakes import BadSettings, Mistake
 from otd.settings.references import check_references
-from otd.settings.tables import EndpointTable, EwsTable, FilesTable, GraphTable, RelayTable
+from otd.settings.tables import EndpointTable, EwsTable, FilesTable, GraphTable, RelayTable, ServeTable
 from otd.settings.validation import Tables, validated
 from otd.settings.values import (
     CalendarSettings,
@@ -25,6 +25,7 @@ from otd.settings.values import (
     ReadingSettings,
     RelaySettings,
     RunSettings,
+    ServeSettings,
     Settings,
 )
 
@@ -122,6 +123,7 @@ def _settings(path: Path, tables: Tables, mistakes: tuple[Mistake, ...]) -> Sett
             secrets_folder=folder / secrets.folder if secrets.folder else None,
         ),
         readings=ReadingSettings(**_keys(tables.readings)),
+        serve=_serve(tables.serve, folder),
         cas=MappingProxyType(cas),
         warnings=mistakes,
     )
@@ -175,6 +177,19 @@ def _face(table: RelayTable, folder: Path) -> FaceAccess | None:
         passphrase=table.face_passphrase,
         minimum_tls=table.face_minimum_tls,
         host=table.face_host,
+    )
+
+
+def _serve(table: ServeTable, folder: Path) -> ServeSettings:
+    host, port = host_and_port(table.address)
+    return ServeSettings(
+        address=host,
+        port=443 if port is None else port,
+        certificate=folder / table.certificate if table.certificate else None,
+        key=folder / table.key if table.key else None,
+        passphrase=table.passphrase,
+        minimum_tls=table.minimum_tls,
+        proxies=table.proxies,
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from otd.settings.documents import Merged
-from otd.settings.kinds import folder_mistake, mailbox_mistake
+from otd.settings.kinds import folder_mistake, host_and_port, mailbox_mistake
 from otd.settings.lines import Path as KeyPath
 from otd.settings.mistakes import did_you_mean
 from otd.settings.tables import FilesTable, GraphTable
@@ -23,6 +23,7 @@ def check_references(merged: Merged, tables: Tables, folder: Path) -> None:
     _relays(merged, tables)
     _endpoints(merged, tables)
     _rules(merged, tables)
+    _serve(merged, tables, folder)
     for name, file in tables.cas.items():
         if not (folder / file).is_file():
             merged.mistake(("cas", name), f"there is no file {folder / file}", "look at its name and folder")
@@ -111,6 +112,23 @@ def _relays(merged: Merged, tables: Tables) -> None:
             merged.mistake(
                 path, "no endpoint is in this pool", "give an endpoint this pool, or remove it", warning=True
             )
+
+
+def _serve(merged: Merged, tables: Tables, folder: Path) -> None:
+    table = tables.serve
+    for key in ("certificate", "key"):
+        file = getattr(table, key)
+        if file not in ("", UNKNOWN) and not (folder / file).is_file():
+            merged.mistake(("serve", key), f"there is no file {folder / file}", "look at its name and folder")
+    if table.certificate or UNKNOWN in (table.address, *table.proxies):
+        return
+    host = host_and_port(table.address)[0]
+    if not table.proxies and not (host == "localhost" or host.startswith("127.") or host == "::1"):
+        merged.mistake(
+            ("serve", "address"),
+            "without a certificate everybody on the way could read and change what is said there",
+            "give it a certificate, or name the reverse proxies in front of it in proxies",
+        )
 
 
 def _endpoints(merged: Merged, tables: Tables) -> None:

@@ -16,6 +16,7 @@ from otd.settings.kinds import (
     Domain,
     Domains,
     Hosts,
+    Ip,
     Label,
     LogForm,
     Name,
@@ -32,6 +33,7 @@ from otd.settings.kinds import (
 
 _STRICT = ConfigDict(extra="forbid")
 Strategy = Annotated[tuple[Literal["token", "token-split", "sip", "location", "html"], ...], BeforeValidator(listed)]
+MinimumTls = Literal["1.0", "1.2", "1.3"]
 AtOnce = Annotated[int, Strict(), Ge(1), Le(1000)]
 
 
@@ -111,7 +113,7 @@ class RelayTable:
     face_certificate: str = ""
     face_key: str = ""
     face_passphrase: SecretName = ""
-    face_minimum_tls: Literal["1.0", "1.2", "1.3"] = "1.2"
+    face_minimum_tls: MinimumTls = "1.2"
     face_host: str = ""
 
 
@@ -221,6 +223,19 @@ class SecretsTable:
     folder: str = ""
 
 
+@with_config(_STRICT)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeTable:
+    """[serve]: what the network may call"""
+
+    address: Address = "127.0.0.1:8480"
+    certificate: str = ""
+    key: str = ""
+    passphrase: SecretName = ""
+    minimum_tls: Literal["1.2", "1.3"] = "1.2"
+    proxies: Annotated[tuple[Ip, ...], BeforeValidator(listed)] = ()
+
+
 NAMED: dict[str, type] = {"pools": PoolTable, "relays": RelayTable, "rooms": RoomTable, "endpoints": EndpointTable}
 """Sections of tables by name, besides [calendars], whose form depends on their kind."""
 SINGLE: dict[str, type] = {
@@ -229,5 +244,6 @@ SINGLE: dict[str, type] = {
     "run": RunTable,
     "readings": ReadingsTable,
     "secrets": SecretsTable,
+    "serve": ServeTable,
 }
 SECTIONS = ("calendars", *NAMED, "dialplan", *SINGLE, "cas")

@@ -32,6 +32,7 @@ from otd.settings.tables import (
     RoomTable,
     RunTable,
     SecretsTable,
+    ServeTable,
     SiteTable,
 )
 
@@ -68,6 +69,7 @@ class Tables:
     run: RunTable = field(default_factory=RunTable)
     readings: ReadingsTable = field(default_factory=ReadingsTable)
     secrets: SecretsTable = field(default_factory=SecretsTable)
+    serve: ServeTable = field(default_factory=ServeTable)
     cas: dict[str, str] = field(default_factory=dict)
 
 

@@ -115,6 +115,20 @@ class RunSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ServeSettings:
+    """Where `otd serve` listens, and the certificate that it shows, as a face's. Without one it speaks plain HTTP to
+    this machine and to `proxies`: reverse proxies, of which alone X-Forwarded-For is believed."""
+
+    address: str = "127.0.0.1"
+    port: int = 8480
+    certificate: Path | None = None
+    key: Path | None = None
+    passphrase: str = ""
+    minimum_tls: str = "1.2"
+    proxies: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything that is configured. Mappings are by name, in the order of the files; nothing in here is secret."""
 
@@ -129,6 +143,7 @@ class Settings:
     policy: Policy
     run: RunSettings
     readings: ReadingSettings
+    serve: ServeSettings
     cas: Mapping[str, Path]  # files of certificate authorities; `trust = "ca:NAME"` of an endpoint names one
     warnings: tuple[Mistake, ...] = field(default=(), compare=False)
 
@@ -162,4 +177,6 @@ class Settings:
         for relay in self.relays.values():
             if relay.face is not None and relay.face.passphrase:
                 users.setdefault(relay.face.passphrase, []).append(f"relay {relay.name}")
+        if self.serve.passphrase:
+            users.setdefault(self.serve.passphrase, []).append("otd serve")
         return {name: tuple(who) for name, who in users.items()}

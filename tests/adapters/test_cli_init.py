@@ -123,7 +123,7 @@ def test_every_setting_stands_in_the_starter_file() -> None:
 
 def test_what_the_starter_file_mentions_is_right(tmp_path: Path) -> None:
     (tmp_path / "otd.toml").write_text(uncommented())
-    for name in ("graph.pfx", "corp-ca.pem"):
+    for name in ("graph.pfx", "corp-ca.pem", "serve.pfx", "serve.key"):
         (tmp_path / name).touch()
     found = [mistake.key for mistake in read(tmp_path / "otd.toml", {}).mistakes]
     assert found == [

@@ -18,8 +18,8 @@ from exchangelib.items import CalendarItem
 from exchangelib.protocol import CachingProtocol
 from exchangelib.version import Version
 
+from otd.inbound import Server, serve
 from otd.relay.face.app import Face
-from otd.relay.face.listening import FaceServer, serve
 from otd.relay.lists import Lists
 from tests.adapters.face_client import KEY, PASSWORD, QUICK, a_list
 from tests.values import HOUR, T0, FixedClock
@@ -34,7 +34,7 @@ class Site:
         self.lists, self.clock = Lists(None, KEY), FixedClock()
         self.lists.put(a_list())
         self.face = Face(self.lists, on_fetch=lambda fetch: None, clock=self.clock, settings=QUICK)
-        self.server: FaceServer = serve(self.face, address="127.0.0.1", port=0, certificate=None)
+        self.server: Server = serve(self.face, name="face", address="127.0.0.1", port=0, certificate=None)
 
     @property
     def url(self) -> str:

@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
+from otd.certificates import CertificateFiles
+from otd.inbound import Server, serve
 from otd.lab.certificates import Certificate, self_signed
 from otd.lab.polycom import Habits, PolycomEndpoint, Registration
 from otd.lab.polycom_profiles import PROFILES
 from otd.model import DialString
 from otd.relay.face.app import Face
-from otd.relay.face.listening import FaceServer, serve
-from otd.relay.face.tls import CertificateFiles
 from otd.relay.lists import Lists
 from tests.adapters.face_client import KEY, PASSWORD, QUICK, THREE, a_list, a_polycom
 from tests.values import HOUR, T0, FixedClock
@@ -35,7 +35,7 @@ class Relay:
         self.clock, self.lists = FixedClock(), Lists(None, KEY)
         self.face = Face(self.lists, on_fetch=lambda fetch: None, clock=self.clock, settings=QUICK)
         files = CertificateFiles(certificate=path, minimum="1.0")
-        self.server: FaceServer = serve(self.face, address="127.0.0.1", port=0, certificate=files)
+        self.server: Server = serve(self.face, name="face", address="127.0.0.1", port=0, certificate=files)
 
 
 class Site:

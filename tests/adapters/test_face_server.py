@@ -19,11 +19,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import pkcs12
 
+from otd.certificates import CertificateFiles
 from otd.errors import BadSetting
+from otd.inbound import Server, serve
 from otd.lab.certificates import Certificate, self_signed
 from otd.relay.face.app import Face, FaceSettings
-from otd.relay.face.listening import FaceServer, serve
-from otd.relay.face.tls import CertificateFiles
 from otd.relay.lists import Lists
 from tests.adapters.face_client import GET_FOLDER, KEY, PASSWORD, a_list, envelope, find_item
 from tests.values import MINUTE, SECOND, FixedClock
@@ -47,8 +47,8 @@ def _nothing_is_left_behind() -> Iterator[None]:
 
 
 @pytest.fixture
-def server() -> Iterator[FaceServer]:
-    with serve(a_face(), address="127.0.0.1", port=0, certificate=None) as server:
+def server() -> Iterator[Server]:
+    with serve(a_face(), name="face", address="127.0.0.1", port=0, certificate=None) as server:
         yield server
 
 
@@ -91,7 +91,7 @@ class Line:
 
 
 @pytest.fixture
-def line(server: FaceServer) -> Iterator[Line]:
+def line(server: Server) -> Iterator[Line]:
     with socket.create_connection((server.address, server.port), timeout=10) as connection:
         yield Line(connection)
 
@@ -202,7 +202,7 @@ def test_every_request_of_a_pipeline_is_answered_in_order(line: Line) -> None:
     assert [line.answer()[0] for _ in range(3)] == [200, 500, 200]
 
 
-def test_a_stop_breaks_off_what_is_open(server: FaceServer, line: Line) -> None:
+def test_a_stop_breaks_off_what_is_open(server: Server, line: Line) -> None:
     line.send(a_request(ASKED, AUTH)[:-10])
     server.stop()
     assert line.is_closed()
@@ -210,9 +210,9 @@ def test_a_stop_breaks_off_what_is_open(server: FaceServer, line: Line) -> None:
         socket.create_connection((server.address, server.port), timeout=5)
 
 
-def test_an_address_that_is_taken_is_a_setting_to_mend(server: FaceServer) -> None:
+def test_an_address_that_is_taken_is_a_setting_to_mend(server: Server) -> None:
     with pytest.raises(BadSetting, match=f"{server.port}.*Address already in use"):
-        serve(a_face(), address="127.0.0.1", port=server.port, certificate=None)
+        serve(a_face(), name="face", address="127.0.0.1", port=server.port, certificate=None)
 
 
 # --- curl -------------------------------------------------------------------------------------------------------------
@@ -234,7 +234,7 @@ CURL = shutil.which("curl")
         (("/health",), "200"),
     ],
 )
-def test_curl_is_answered(server: FaceServer, arguments: tuple[str, ...], status: str) -> None:
+def test_curl_is_answered(server: Server, arguments: tuple[str, ...], status: str) -> None:
     *options, path = arguments
     command = ["curl", "--silent", "--show-error", "--noproxy", "*", "--output", "/dev/null", "--max-time", "10"]
     done = subprocess.run(
@@ -270,7 +270,7 @@ def pfx(folder: Path, certificate: Certificate, password: bytes) -> Path:
     return path
 
 
-def shown(server: FaceServer, trusted: Certificate, version: ssl.TLSVersion = ssl.TLSVersion.MAXIMUM_SUPPORTED) -> str:
+def shown(server: Server, trusted: Certificate, version: ssl.TLSVersion = ssl.TLSVersion.MAXIMUM_SUPPORTED) -> str:
     """The TLS version that was agreed upon with a client that trusts this certificate; asks once."""
     context = ssl.create_default_context(cadata=trusted.pem)
     context.maximum_version = version
@@ -291,7 +291,7 @@ def test_a_certificate_from_pem_or_pfx_is_shown_and_its_end_is_known(tmp_path: P
         CertificateFiles(certificate=pem(tmp_path, certificate)),
         CertificateFiles(certificate=pfx(tmp_path, certificate, b"open sesame"), password="open sesame"),
     ):
-        with serve(a_face(), address="127.0.0.1", port=0, certificate=files) as server:
+        with serve(a_face(), name="face", address="127.0.0.1", port=0, certificate=files) as server:
             assert shown(server, certificate) == "TLSv1.3"
             assert server.expires is not None
             assert abs(server.expires - end) < 5 * MINUTE
@@ -300,7 +300,7 @@ def test_a_certificate_from_pem_or_pfx_is_shown_and_its_end_is_known(tmp_path: P
 def test_a_new_certificate_is_shown_without_a_restart_and_a_broken_one_is_not(tmp_path: Path) -> None:
     first, second = self_signed("first"), self_signed("second")
     files = CertificateFiles(certificate=pem(tmp_path, first))
-    with serve(a_face(), address="127.0.0.1", port=0, certificate=files) as server:
+    with serve(a_face(), name="face", address="127.0.0.1", port=0, certificate=files) as server:
         assert shown(server, first)
         assert not server.refresh()
         (tmp_path / "face.pem").write_text(second.key[:50])
@@ -316,7 +316,7 @@ def test_a_new_certificate_is_shown_without_a_restart_and_a_broken_one_is_not(tm
 def test_the_server_looks_for_a_new_certificate_by_itself(tmp_path: Path) -> None:
     first, second = self_signed("first"), self_signed("second")
     files = CertificateFiles(certificate=pem(tmp_path, first))
-    with serve(a_face(), address="127.0.0.1", port=0, certificate=files, look=SECOND / 50) as server:
+    with serve(a_face(), name="face", address="127.0.0.1", port=0, certificate=files, look=SECOND / 50) as server:
         pem(tmp_path, second)
         for _ in range(200):
             try:
@@ -336,7 +336,7 @@ def test_old_endpoints_speak_old_tls_only_where_a_setting_says_so(tmp_path: Path
     for minimum in ("1.0", "1.2"):
         files = CertificateFiles(certificate=path, minimum=minimum)
         with (
-            serve(a_face(), address="127.0.0.1", port=0, certificate=files) as server,
+            serve(a_face(), name="face", address="127.0.0.1", port=0, certificate=files) as server,
             socket.create_connection((server.address, server.port), timeout=10) as plain,
         ):
             plain.sendall(hello)
@@ -349,7 +349,7 @@ def test_old_endpoints_speak_old_tls_only_where_a_setting_says_so(tmp_path: Path
 def test_a_listener_may_insist_on_tls_1_3(tmp_path: Path) -> None:
     certificate = self_signed("face")
     files = CertificateFiles(certificate=pem(tmp_path, certificate), minimum="1.3")
-    with serve(a_face(), address="127.0.0.1", port=0, certificate=files) as server:
+    with serve(a_face(), name="face", address="127.0.0.1", port=0, certificate=files) as server:
         assert shown(server, certificate) == "TLSv1.3"
         with pytest.raises((ssl.SSLError, ConnectionResetError)):
             shown(server, certificate, ssl.TLSVersion.TLSv1_2)
@@ -374,7 +374,7 @@ def test_a_certificate_that_cannot_be_used_is_a_setting_to_mend(tmp_path: Path, 
         if content is not None:
             path.write_text(content)
         with pytest.raises(BadSetting, match=why):
-            serve(a_face(), address="127.0.0.1", port=0, certificate=CertificateFiles(certificate=path))
+            serve(a_face(), name="face", address="127.0.0.1", port=0, certificate=CertificateFiles(certificate=path))
 
 
 def test_a_tls_version_that_does_not_exist_is_a_setting_to_mend(tmp_path: Path) -> None:

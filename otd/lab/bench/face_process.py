@@ -20,13 +20,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from otd.certificates import CertificateFiles
+from otd.inbound import Server
 from otd.lab.bench.face import BOOKINGS, PASSWORD, SALT
 from otd.lab.certificates import self_signed
 from otd.model import Booking, Delivery, DialString, Endpoint
 from otd.relay.face.app import Face, FaceSettings
 from otd.relay.face.credentials import hashed
-from otd.relay.face.listening import FaceServer
-from otd.relay.face.tls import CertificateFiles
 from otd.relay.lists import Lists
 
 
@@ -105,8 +105,8 @@ def main(kind: str, argument: str) -> None:
             app = Face(lists, on_fetch=lambda fetch: None, clock=_Clock(), settings=FaceSettings(host="127.0.0.1"))
         look = timedelta(seconds=30)
         with (
-            FaceServer(app, "127.0.0.1", 0, None, look) as plain,
-            FaceServer(app, "127.0.0.1", 0, CertificateFiles(certificate=path), look) as secure,
+            Server(app, "face", "127.0.0.1", 0, None, look) as plain,
+            Server(app, "face", "127.0.0.1", 0, CertificateFiles(certificate=path), look) as secure,
         ):
             _say({"http": plain.port, "https": secure.port, "certificate": certificate.pem})
             revision = 1

@@ -1,4 +1,4 @@
-"""Serves the face: an HTTPS server on one address and port, in a thread of its own.
+"""HTTPS for others to call: an ASGI application served on one address and port, in a thread of its own.
 
 uvicorn's protocol speaks HTTP; accepting and TLS are done here, so that a new certificate is shown from the next
 connection on, a client that says nothing is let go, and nobody takes all connections.
@@ -21,9 +21,8 @@ from uvicorn import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
+from otd.certificates import Certificate, CertificateFiles
 from otd.errors import BadSetting
-from otd.relay.face.app import Face
-from otd.relay.face.tls import Certificate, CertificateFiles
 
 _HANDSHAKE = timedelta(seconds=10)
 _HEAD = timedelta(seconds=20)  # from the connection, or the first byte, to the end of a request's head
@@ -37,13 +36,15 @@ _LONGEST_HEAD = 64 * 1024
 log = structlog.get_logger(__name__)
 
 
-class FaceServer:
-    """A running face; `stop` ends it. Made by `serve`."""
+class Server:
+    """A running server; `stop` ends it. Made by `serve`."""
 
-    def __init__(self, app: Any, address: str, port: int, files: CertificateFiles | None, look: timedelta) -> None:
+    def __init__(
+        self, app: Any, name: str, address: str, port: int, files: CertificateFiles | None, look: timedelta
+    ) -> None:
         self._certificate = Certificate(files) if files is not None else None
         self._look = look
-        self._socket = _listening(address, port)
+        self._socket = _listening(name, address, port)
         self.address, self.port = self._socket.getsockname()[:2]
         self._config = Config(
             app,
@@ -66,7 +67,7 @@ class FaceServer:
         self._by_address: dict[str, int] = {}
         self._loop = asyncio.new_event_loop()
         self._stopping = asyncio.Event()
-        self._thread = threading.Thread(target=self._run, name="otd-face", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"otd-{name}", daemon=True)
         self._thread.start()
 
     @property
@@ -89,7 +90,7 @@ class FaceServer:
             self._loop.call_soon_threadsafe(self._stopping.set)
             self._thread.join()
 
-    def __enter__(self) -> FaceServer:
+    def __enter__(self) -> Server:
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -197,9 +198,9 @@ class _State(ServerState):
 class _Protocol(H11Protocol):
     """uvicorn's HTTP, which lets go of a client that does not ask anything."""
 
-    def __init__(self, server: FaceServer, address: str) -> None:
+    def __init__(self, server: Server, address: str) -> None:
         super().__init__(config=server._config, server_state=server._state, app_state={}, _loop=server._loop)
-        self.logger = logging.getLogger("otd.relay.face")
+        self.logger = logging.getLogger("otd.inbound")
         self.access_log = False
         self.made = False
         self._server, self._address = server, address
@@ -239,7 +240,7 @@ class _Protocol(H11Protocol):
             self.transport.abort()
 
 
-def _listening(address: str, port: int) -> socket.socket:
+def _listening(name: str, address: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -250,14 +251,17 @@ def _listening(address: str, port: int) -> socket.socket:
     except OSError as error:
         listening.close()
         raise BadSetting(
-            f"the face's address {address}:{port}", f"it cannot be listened on: {error.strerror}", "choose another"
+            f"the address of the {name}, {address}:{port}",
+            f"it cannot be listened on: {error.strerror}",
+            "choose another",
         ) from None
     return listening
 
 
 def serve(
-    face: Face, *, address: str, port: int, certificate: CertificateFiles | None, look: timedelta = _LOOK
-) -> FaceServer:
-    """Serve the face; when this returns, connections are accepted. `certificate` None is plain HTTP, for a proxy on the
-    same machine. Raises BadSetting when the certificate or the address cannot be used."""
-    return FaceServer(face, address, port, certificate, look)
+    app: Any, *, name: str, address: str, port: int, certificate: CertificateFiles | None, look: timedelta = _LOOK
+) -> Server:
+    """Serve the application; when this returns, connections are accepted. `name` says what it is, in messages.
+    `certificate` None is plain HTTP, for a proxy on the same machine. Raises BadSetting when the certificate or the
+    address cannot be used."""
+    return Server(app, name, address, port, certificate, look)

@@ -1,4 +1,4 @@
-"""The face's certificate: PEM or PFX from files, read again when they change, so that a renewal needs no restart."""
+"""A server's certificate: PEM or PFX from files, read again when they change, so that a renewal needs no restart."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class CertificateFiles:
 
     def __post_init__(self) -> None:
         if self.minimum not in MINIMUMS:
-            raise BadSetting("the face's TLS", f"{self.minimum} is not one of {', '.join(MINIMUMS)}", "use 1.2")
+            raise BadSetting("the lowest TLS version", f"{self.minimum} is not one of {', '.join(MINIMUMS)}", "use 1.2")
 
 
 class Certificate:
@@ -88,7 +88,7 @@ def _load(files: CertificateFiles) -> tuple[ssl.SSLContext, datetime]:
         context.load_cert_chain(files.certificate, files.key, lambda: files.password)
         return context, x509.load_pem_x509_certificates(data)[0].not_valid_after_utc
     except FileNotFoundError as error:
-        raise BadSetting(str(error.filename or where), "there is no such file", "set the face's certificate") from None
+        raise BadSetting(str(error.filename or where), "there is no such file", "set the certificate's path") from None
     except (OSError, ValueError, IndexError) as error:  # ssl.SSLError is an OSError
         raise BadSetting(
             where, f"the certificate cannot be read: {_reason(error)}", "check file, key, password"
