@@ -27,6 +27,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "otd.placing",
         "otd.findings",
         "otd.comparing",
+        "otd.causes",
         "otd.wire",
     ),
     ("otd.pipeline", "otd.refresh", "otd.judging", "otd.lint", "otd.replay", "otd.explain"),
