@@ -114,7 +114,15 @@ def store(settings: Settings, *, exclusive: bool = False) -> SqlStore:
     """The database of this installation, its tables brought up to date; `exclusive` for the one process that works."""
     from otd.store.sql import SqlStore
 
-    return SqlStore(f"sqlite:///{settings.run.database}", database_key(settings), exclusive=exclusive)
+    run = settings.run
+    password = secrets(settings).get(run.database_password) if run.database_password else ""
+    return SqlStore(run.database, database_key(settings), password=password, exclusive=exclusive)
+
+
+def has_database(settings: Settings) -> bool:
+    """Whether there is a database to look into; one on a server is tried by opening it."""
+    file = settings.run.database_file
+    return file is None or file.exists()
 
 
 def database_key(settings: Settings) -> bytes:

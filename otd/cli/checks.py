@@ -84,15 +84,16 @@ def check_database(settings: Settings) -> Line:
     """Whether the key fits and the database opens; one that is not there yet is not made."""
     from otd import wiring
 
-    path = settings.run.database
+    path = settings.run.database_file
+    name = path.name if path is not None else settings.run.database.rpartition("@")[2]
     try:
-        if not path.exists():
+        if path is not None and not path.exists():
             wiring.database_key(settings)
             if not path.parent.is_dir():
                 raise Missing(str(path), f"there is no folder {path.parent}", "make it, or change [run] database")
             return Line(
                 kind="database",
-                name=path.name,
+                name=name,
                 tried="looked for it",
                 ok=True,
                 result="not there yet; otd run makes it",
@@ -103,9 +104,9 @@ def check_database(settings: Settings) -> Line:
         finally:
             store.close()
     except OtdError as error:
-        return _failed("database", path.name, "opened it", error, "nothing works without it")
+        return _failed("database", name, "opened it", error, "nothing works without it")
     result = f"opens, knows {_counted(rooms, 'room')} and {_counted(endpoints, 'endpoint')}"
-    return Line(kind="database", name=path.name, tried="opened it", ok=True, result=result)
+    return Line(kind="database", name=name, tried="opened it", ok=True, result=result)
 
 
 def check_secret(secrets: Secrets, name: str, users: Sequence[str]) -> Line:

@@ -152,6 +152,7 @@ def pin(name: str, yes: bool, config: str) -> int:
     from otd.cli.reaching import WITHIN, memory_of, opened_store, relays_of
     from otd.errors import BadSetting
     from otd.outbound import shown_certificate
+    from otd.wiring import has_database
 
     settings = settings_of(config)
     endpoint = named("endpoint", name, settings.endpoints)
@@ -170,7 +171,7 @@ def pin(name: str, yes: bool, config: str) -> int:
     for relay in relays:
         with memory_of(settings, relay) as memory:
             memory.repin(name, new)
-    if settings.run.database.exists():
+    if has_database(settings):
         with opened_store(settings) as store:
             store.unpark("deliver", name)
     click.echo(f"{name}: accepted; it is tried again now")

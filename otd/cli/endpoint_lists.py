@@ -104,8 +104,9 @@ def _beside(wanted: tuple[Seen, ...], held: tuple[Seen, ...], now: datetime) -> 
 def _states(settings: Settings) -> dict[str, EndpointState]:
     """What the database knows; nothing before `otd run` was started for the first time."""
     from otd.cli.reaching import opened_store
+    from otd.wiring import has_database
 
-    if not settings.run.database.exists():
+    if not has_database(settings):
         return {}
     with opened_store(settings) as store:
         return {state.endpoint.name: state for state in store.endpoints()}

@@ -66,8 +66,9 @@ def cutover(name: str, back: bool, config: str) -> int:
 
 def _modes(settings: Settings) -> dict[str, Any]:
     from otd.cli.reaching import opened_store
+    from otd.wiring import has_database
 
-    if not settings.run.database.exists():
+    if not has_database(settings):
         return {}
     with opened_store(settings) as store:
         return dict(store.modes())

@@ -65,8 +65,8 @@ def opened_store(settings: Settings) -> Iterator[SqlStore]:
     """The database. Raises Missing when there is none yet."""
     from otd import wiring
 
-    if not settings.run.database.exists():
-        raise Missing(str(settings.run.database), "there is no database yet", "start `otd run` once")
+    if not wiring.has_database(settings):
+        raise Missing(str(settings.run.database_file), "there is no database yet", "start `otd run` once")
     store = wiring.store(settings)
     try:
         yield store

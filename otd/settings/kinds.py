@@ -201,6 +201,32 @@ def _url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _database(text: str) -> str:
+    """The path of a file, or the url of a PostgreSQL server."""
+    if "://" not in text:
+        return _text(text)
+    try:
+        parts = urlsplit(text)
+        password, host, _ = parts.password, parts.hostname, parts.port
+    except ValueError:
+        parts, password, host = urlsplit(""), None, None
+    if password is not None:
+        raise wrong(
+            "a password does not belong into this file",
+            'leave it out of the url, and write database_password = "NAME" with the name of a secret',
+        )
+    if parts.scheme not in ("postgresql", "postgres") or not host or len(parts.path) < 2:
+        why = f"{_without_user(text)!r} is not a database that OTD knows"
+        raise wrong(why, 'write the path of a file, or "postgresql://otd@db.example.com/otd"')
+    return text
+
+
+def _vhost(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", text):
+        raise wrong(f"{text!r} is not a name for a virtual host", 'write it like "otd-relays"')
+    return text
+
+
 def _trust(text: str) -> str:
     word, colon, rest = text.partition(":")
     if text in ("pin", "ca", "plaintext-http") or (word == "ca" and colon and NAME.match(rest)):
@@ -228,6 +254,8 @@ Zone = Annotated[str, AfterValidator(_zone)]
 Address = Annotated[str, AfterValidator(_address)]
 Ip = Annotated[str, AfterValidator(_ip)]
 Url = Annotated[str, AfterValidator(_url)]
+Database = Annotated[str, AfterValidator(_database)]
+Vhost = Annotated[str, AfterValidator(_vhost)]
 Trust = Annotated[str, AfterValidator(_trust)]
 Domain = Annotated[str, AfterValidator(_domain)]
 Names = Annotated[tuple[Name, ...], BeforeValidator(listed)]

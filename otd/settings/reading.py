@@ -18,6 +18,7 @@ from otd.settings.references import check_references
 from otd.settings.tables import EndpointTable, EwsTable, FilesTable, GraphTable, RelayTable, ServeTable
 from otd.settings.validation import Tables, validated
 from otd.settings.values import (
+    BusSettings,
     CalendarSettings,
     FaceAccess,
     FilesAccess,
@@ -82,6 +83,7 @@ def _settings(path: Path, tables: Tables, mistakes: tuple[Mistake, ...]) -> Sett
     plan, run, secrets = tables.dialplan, tables.run, tables.secrets
     site = _keys(tables.site)
     site |= {key: tuple(sorted(site[key].items())) for key in ("partner_domains", "cms_hosts")}
+    server = "://" in run.database
     domains: dict[str, Any] = {"own_domains": plan.own_domains, "allowed_domains": plan.allowed_domains}
     return Settings(
         path=path,
@@ -111,7 +113,9 @@ def _settings(path: Path, tables: Tables, mistakes: tuple[Mistake, ...]) -> Sett
         site=Site(**site, **domains),
         policy=Policy(**_keys(tables.policy), **domains),
         run=RunSettings(
-            database=folder / run.database,
+            database=run.database if server else f"sqlite:///{folder / run.database}",
+            database_file=None if server else folder / run.database,
+            database_password=run.database_password,
             state=folder / run.state,
             refresh=run.refresh,
             verify=run.verify,
@@ -122,6 +126,7 @@ def _settings(path: Path, tables: Tables, mistakes: tuple[Mistake, ...]) -> Sett
             secrets_file=folder / secrets.file if secrets.file else None,
             secrets_folder=folder / secrets.folder if secrets.folder else None,
         ),
+        bus=_bus(tables, cas),
         readings=ReadingSettings(**_keys(tables.readings)),
         serve=_serve(tables.serve, folder),
         cas=MappingProxyType(cas),
@@ -163,6 +168,14 @@ def _access(
         root=table.root,
         ca_file=ca_file,
     )
+
+
+def _bus(tables: Tables, cas: Mapping[str, Path]) -> BusSettings | None:
+    if not tables.bus.broker:
+        return None
+    keys = _keys(tables.bus)
+    ca = keys.pop("ca")
+    return BusSettings(**keys, ca_file=str(cas[ca]) if ca else "")
 
 
 def _face(table: RelayTable, folder: Path) -> FaceAccess | None:

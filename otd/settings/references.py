@@ -21,6 +21,7 @@ def check_references(merged: Merged, tables: Tables, folder: Path) -> None:
     _calendars(merged, tables, folder)
     _rooms(merged, tables)
     _relays(merged, tables)
+    _bus(merged, tables)
     _endpoints(merged, tables)
     _rules(merged, tables)
     _serve(merged, tables, folder)
@@ -105,7 +106,7 @@ def _relays(merged: Merged, tables: Tables) -> None:
         if name in (*tables.calendars, HOUSE):
             who = "OTD itself" if name == HOUSE else "a calendar"
             merged.mistake(path, f"{who} has this name, and each has a lane of its own", "call the pool otherwise")
-        if name not in alive:
+        if name not in alive and not tables.bus.broker:
             mend = f'add [relays.{name}-1] with pool = "{name}"'
             merged.mistake(path, "no relay is in this pool, so nothing reaches its endpoints", mend, warning=True)
         if name not in used:
@@ -131,6 +132,19 @@ def _serve(merged: Merged, tables: Tables, folder: Path) -> None:
         )
 
 
+def _bus(merged: Merged, tables: Tables) -> None:
+    bus = tables.bus
+    if bus.ca:
+        _must_exist(merged, ("bus", "ca"), "cas", bus.ca)
+    if not bus.broker and merged.tables.get("bus"):
+        merged.mistake(("bus",), "the key broker is missing", 'add broker = "NAME": the secret with its amqps:// url')
+    if bus.broker and bus.work_vhost == bus.relays_vhost:
+        merged.mistake(("bus", "relays_vhost"), "work and relays share a virtual host", "give each one of its own")
+    for name in tables.relays if bus.broker else ():
+        mend = "remove it; relays are processes of their own, `otd relays add` makes them known"
+        merged.mistake(("relays", name), "with [bus] no relay runs in this process", mend)
+
+
 def _endpoints(merged: Merged, tables: Tables) -> None:
     first: dict[str, str] = {}
     faces = {relay.pool for relay in tables.relays.values() if relay.face}
@@ -149,7 +163,7 @@ def _endpoints(merged: Merged, tables: Tables) -> None:
             _must_exist(merged, (*path, "trust"), "cas", table.trust.removeprefix("ca:"))
         if table.kind == "cisco" and not table.address:
             merged.mistake(path, "the key address is missing", 'add address = "codec.example.com"')
-        if table.kind == "polycom" and table.pool not in faces:
+        if table.kind == "polycom" and table.pool not in faces and not tables.bus.broker:
             mend = f'give a relay of pool {table.pool} a face = "192.0.2.10:443"'
             merged.mistake((*path, "pool"), "no relay of this pool has a face to serve it", mend, warning=True)
         other = first.setdefault(table.address.casefold(), name) if table.address != UNKNOWN else name

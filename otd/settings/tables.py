@@ -13,6 +13,7 @@ from otd.calendars.access import Cloud
 from otd.model import Mode
 from otd.settings.kinds import (
     Address,
+    Database,
     Domain,
     Domains,
     Hosts,
@@ -26,6 +27,7 @@ from otd.settings.kinds import (
     Text,
     Trust,
     Url,
+    Vhost,
     Zone,
     between,
     listed,
@@ -195,7 +197,8 @@ class PolicyTable:
 class RunTable:
     """[run]: how this installation works"""
 
-    database: Text = "otd.db"
+    database: Database = "otd.db"
+    database_password: SecretName = ""
     state: Text = "state"
     refresh: Annotated[timedelta, BeforeValidator(between("1s", "1h"))] = timedelta(seconds=30)
     verify: Annotated[timedelta, BeforeValidator(between("10s", "24h"))] = timedelta(minutes=5)
@@ -203,6 +206,18 @@ class RunTable:
     reassert: Annotated[timedelta, BeforeValidator(between("1m", "7d"))] = timedelta(hours=1)
     threads: Annotated[int, Strict(), Ge(1), Le(256)] = 8
     log: LogForm = "console"
+
+
+@with_config(_STRICT)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BusTable:
+    """[bus]: the broker, when relays are processes of their own"""
+
+    broker: SecretName = ""
+    ca: str = ""
+    work_vhost: Vhost = "otd"
+    relays_vhost: Vhost = "otd-relays"
+    relays_address: Address = ""
 
 
 @with_config(_STRICT)
@@ -242,6 +257,7 @@ SINGLE: dict[str, type] = {
     "site": SiteTable,
     "policy": PolicyTable,
     "run": RunTable,
+    "bus": BusTable,
     "readings": ReadingsTable,
     "secrets": SecretsTable,
     "serve": ServeTable,

@@ -20,6 +20,7 @@ from otd.settings.tables import (
     CALENDARS,
     NAMED,
     SINGLE,
+    BusTable,
     DialplanTable,
     EndpointTable,
     EwsTable,
@@ -67,6 +68,7 @@ class Tables:
     site: SiteTable = field(default_factory=SiteTable)
     policy: PolicyTable = field(default_factory=PolicyTable)
     run: RunTable = field(default_factory=RunTable)
+    bus: BusTable = field(default_factory=BusTable)
     readings: ReadingsTable = field(default_factory=ReadingsTable)
     secrets: SecretsTable = field(default_factory=SecretsTable)
     serve: ServeTable = field(default_factory=ServeTable)
@@ -199,7 +201,9 @@ def _overridden(merged: Merged, section: str, table: Table, environment: Mapping
     for variable, (where, key) in ENVIRONMENT.items():
         if where != section or not environment.get(variable):
             continue
-        value = environment[variable] if key == "log" else str(Path(environment[variable]).absolute())
+        value = environment[variable]
+        if key != "log" and "://" not in value:
+            value = str(Path(value).absolute())
         try:
             _adapter(cast(Hashable, type(table))).validate_python({key: value})
             table = replace(cast(Any, table), **{key: value})

@@ -102,7 +102,9 @@ class ReadingSettings:
 class RunSettings:
     """How this installation works."""
 
-    database: Path
+    database: str  # its url, without the password
+    database_file: Path | None  # the file of SQLite, None for a server
+    database_password: str  # the name of a secret, "" for none
     state: Path  # a folder for what must outlive a restart besides the database: pins and revisions of relays
     refresh: timedelta  # every room's calendar is read at least this often
     verify: timedelta  # a confirmed list is read back this often
@@ -129,6 +131,17 @@ class ServeSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BusSettings:
+    """The broker between the centre and relays that are processes of their own."""
+
+    broker: str  # the name of the secret that holds its url, with user and password
+    ca_file: str  # "" for the system's CAs
+    work_vhost: str
+    relays_vhost: str
+    relays_address: str  # host:port where relays reach it, "" for that of the url
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything that is configured. Mappings are by name, in the order of the files; nothing in here is secret."""
 
@@ -142,6 +155,7 @@ class Settings:
     site: Site
     policy: Policy
     run: RunSettings
+    bus: BusSettings | None  # None: the relays are in this process
     readings: ReadingSettings
     serve: ServeSettings
     cas: Mapping[str, Path]  # files of certificate authorities; `trust = "ca:NAME"` of an endpoint names one
@@ -168,6 +182,10 @@ class Settings:
     def secret_names(self) -> dict[str, tuple[str, ...]]:
         """Each secret that is needed -> what needs it, such as "calendar office" or "endpoint board-codec"."""
         users: dict[str, list[str]] = {"database-key": ["the database"]}
+        if self.run.database_password:
+            users.setdefault(self.run.database_password, []).append("the database")
+        if self.bus is not None:
+            users.setdefault(self.bus.broker, []).append("the bus")
         for calendar in self.calendars.values():
             for name in calendar.secrets:
                 users.setdefault(name, []).append(f"calendar {calendar.name}")

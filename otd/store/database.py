@@ -56,8 +56,10 @@ class Database:
     person (not there, not writable, not a database, newer than this OTD, in use), Unreachable when it may pass.
     """
 
-    def __init__(self, url: str, *, migrate: bool, exclusive: bool, clock: Clock | None) -> None:
+    def __init__(self, url: str, *, password: str = "", migrate: bool, exclusive: bool, clock: Clock | None) -> None:
         self.url = _understood(url)
+        if password:
+            self.url = self.url.set(password=password)
         self.where = f"the database {self.url.render_as_string(hide_password=True)}"
         self.now = _now(self.url, clock)
         self._sqlite = self.url.get_backend_name() == "sqlite"

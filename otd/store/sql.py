@@ -66,6 +66,7 @@ class SqlStore:
         key: bytes,
         migrate: bool = True,
         *,
+        password: str = "",
         exclusive: bool = False,
         clock: Clock | None = None,
         rng: random.Random | None = None,
@@ -73,7 +74,7 @@ class SqlStore:
         self._vault = Vault(key)
         self._digests = keeping.Digests(self._vault)
         self._rng = rng or random.Random()  # noqa: S311 - spreads load, protects nothing
-        self._database = Database(url, migrate=migrate, exclusive=exclusive, clock=clock)
+        self._database = Database(url, password=password, migrate=migrate, exclusive=exclusive, clock=clock)
         try:
             self._check_key(migrate)
         except BaseException:

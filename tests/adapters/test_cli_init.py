@@ -91,6 +91,7 @@ def test_a_folder_that_cannot_be_made_is_told(otd: Otd, tmp_path: Path) -> None:
 
 SECTIONS: dict[str, tuple[type, ...]] = {
     "run": (tables.RunTable,),
+    "bus": (tables.BusTable,),
     "secrets": (tables.SecretsTable,),
     "calendars.post": (tables.FilesTable,),
     "calendars.online": (tables.GraphTable,),
@@ -128,8 +129,10 @@ def test_what_the_starter_file_mentions_is_right(tmp_path: Path) -> None:
     found = [mistake.key for mistake in read(tmp_path / "otd.toml", {}).mistakes]
     assert found == [
         "calendars.online.certificate",
-        "calendars.online.passphrase",
-    ]  # three ways, of which one is needed
+        "calendars.online.passphrase",  # three ways, of which one is needed
+        "relays.hq-1",
+        "relays.hq-2",  # with [bus] they are processes of their own
+    ]
 
 
 def test_the_values_that_are_mentioned_are_the_ones_that_hold_anyway(tmp_path: Path) -> None:

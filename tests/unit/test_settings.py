@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
@@ -177,7 +178,7 @@ def test_a_room_in_files_has_the_folder_of_its_name(tmp_path: Path) -> None:
 
 def test_paths_are_meant_from_the_folder_of_the_settings_file(tmp_path: Path) -> None:
     run = load(write(tmp_path, GOOD), {}).run
-    assert (run.database, run.state) == (tmp_path / "otd.db", tmp_path / "state")
+    assert (run.database_file, run.state) == (tmp_path / "otd.db", tmp_path / "state")
     assert (run.secrets_file, run.secrets_folder) == (tmp_path / "secrets.toml", Path("/run/secrets"))
 
 
@@ -190,9 +191,40 @@ def test_the_environment_overrides_what_differs_between_containers(tmp_path: Pat
         "OTD_SECRETS_FOLDER": "/mnt/secrets",
     }
     run = load(write(tmp_path, GOOD), environment).run
-    assert (run.database, run.state, run.log) == (Path("/data/otd.db"), Path("/data/state"), "console")
+    assert (run.database_file, run.state, run.log) == (Path("/data/otd.db"), Path("/data/state"), "console")
     assert (run.secrets_file, run.secrets_folder) == (Path("/etc/otd/secrets.toml"), Path("/mnt/secrets"))
     assert run.refresh == timedelta(seconds=90)
+
+
+def test_a_database_on_a_server_and_a_broker_are_named_without_their_passwords(tmp_path: Path) -> None:
+    text = changed(
+        "[run]", '[run]\ndatabase = "postgresql://otd@db.example.com/otd"\ndatabase_password = "db-password"'
+    )
+    text = re.sub(r"(?ms)^\[relays\..*?(?=^\[)", "", text)
+    text += '\n[bus]\nbroker = "broker-url"\nca = "corp"\n'
+    settings = load(write(tmp_path, text), {})
+    assert (settings.run.database, settings.run.database_file) == ("postgresql://otd@db.example.com/otd", None)
+    assert settings.bus is not None
+    assert (settings.bus.work_vhost, settings.bus.relays_vhost) == ("otd", "otd-relays")
+    assert settings.bus.ca_file == str(tmp_path / "corp.pem")
+    assert {"db-password", "broker-url"} <= settings.secret_names().keys()
+    assert load(write(tmp_path, GOOD), {"OTD_DATABASE": "postgresql://otd@db/otd"}).run.database_file is None
+
+
+@pytest.mark.parametrize(
+    ("database", "why"),
+    [
+        ("postgresql://otd:hunter2@db.example.com/otd", "a password does not belong into this file"),
+        ("mysql://otd@db.example.com/otd", "is not a database that OTD knows"),
+        ("postgresql://otd@db.example.com", "is not a database that OTD knows"),
+    ],
+)
+def test_a_database_that_cannot_be_used_is_a_mistake_that_repeats_no_password(
+    tmp_path: Path, database: str, why: str
+) -> None:
+    found = read(write(tmp_path, changed("[run]", f'[run]\ndatabase = "{database}"')), {}).mistakes
+    assert [why in mistake.why for mistake in found] == [True]
+    assert "hunter2" not in str(found)
 
 
 def test_the_secrets_that_are_needed_are_known_with_their_users(tmp_path: Path) -> None:
