@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from otd import bookings, wire
 from otd.errors import BadSetting, Garbled
 from otd.model import EPOCH, Booking, BookingList, Delivery, Endpoint, Window
+from otd.relay.disk import opened
 
 _TABLE = "CREATE TABLE IF NOT EXISTS lists (endpoint TEXT PRIMARY KEY, sealed BLOB NOT NULL) WITHOUT ROWID"
 _FORM = b"\x01"  # zlib, then AES-256-GCM: nonce (12 bytes), ciphertext and tag
@@ -53,10 +54,8 @@ class Lists:
             raise BadSetting("the relay's key", f"it is shorter than {_SHORTEST_KEY} bytes", "set a random one")
         self._key = key
         try:
-            self._base = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None, timeout=10)
-            self._base.execute("PRAGMA journal_mode=WAL")
+            self._base = opened(path, _TABLE)
             self._base.execute("PRAGMA synchronous=NORMAL")  # a list lost in a power cut comes again
-            self._base.execute(_TABLE)
             rows = self._base.execute("SELECT endpoint, sealed FROM lists").fetchall()
         except sqlite3.Error as error:
             raise BadSetting(str(path), f"the relay's lists cannot be opened: {error}", "check the folder") from error

@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 
 from otd.errors import BadSetting
+from otd.relay.disk import opened
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS revisions (endpoint TEXT PRIMARY KEY, highest INTEGER NOT NULL) WITHOUT ROWID;
@@ -21,9 +22,7 @@ class Memory:
     def __init__(self, path: Path | None = None) -> None:
         """`path` None keeps it in memory only, for tests. Raises BadSetting when the file cannot be used."""
         try:
-            self._base = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None, timeout=10)
-            self._base.execute("PRAGMA journal_mode=WAL")
-            self._base.executescript(_TABLES)
+            self._base = opened(path, _TABLES)
         except sqlite3.Error as error:
             raise BadSetting(str(path), f"the relay's memory cannot be opened: {error}", "check the folder") from error
         self._lock = threading.Lock()

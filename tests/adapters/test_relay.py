@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -274,3 +276,16 @@ def test_a_pin_once_set_stays(tmp_path: Path) -> None:
 def test_a_memory_that_cannot_be_opened_is_a_setting_to_mend(tmp_path: Path) -> None:
     with pytest.raises(BadSetting, match=r"relay's memory"):
         Memory(tmp_path / "no" / "such" / "folder" / "relay.db")
+
+
+def test_a_new_memory_can_be_opened_from_several_sides_at_once(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        for number in range(40):
+            path = tmp_path / f"{number}.db"
+            together = Barrier(8)
+
+            def opened(_: int, path: Path = path, together: Barrier = together) -> None:
+                together.wait()
+                Memory(path).close()
+
+            list(threads.map(opened, range(8)))
