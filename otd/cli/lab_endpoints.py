@@ -110,7 +110,7 @@ def polycom(urls: tuple[str, ...], habits: tuple[str, ...], **how: Any) -> int:
     unit = PolycomEndpoint(
         profile=how["profile"],
         registration=registration,
-        interval=_span("interval", how["interval"]),
+        interval=span_of("interval", how["interval"]),
         zone=how["zone"],
         password="admin",  # noqa: S106 - of a simulated endpoint on loopback
         port=how["port"],
@@ -170,8 +170,8 @@ def fleet(url: str, logins: str, interval: str, lasts: str, ca: str, as_json: bo
     load = Load(
         url=url,
         logins=tuple((user, password) for user, _, password in pairs),
-        interval=_span("interval", interval),
-        lasts=_span("for", lasts),
+        interval=span_of("interval", interval),
+        lasts=span_of("for", lasts),
         ca=_file(ca),
     )
     with progress(f"polling as {len(pairs)} endpoints"):
@@ -270,7 +270,8 @@ _SIMPLE: dict[str, Callable[[str], object]] = {
 }
 
 
-def _span(name: str, text: str) -> timedelta:
+def span_of(name: str, text: str) -> timedelta:
+    """The span that an option states. Raises BadSetting."""
     try:
         return _time(text)
     except ValueError as error:

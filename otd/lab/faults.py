@@ -205,6 +205,14 @@ class Requests:
                 if (mailbox is None or who == mailbox.casefold()) and (operation is None or what == operation)
             )
 
+    def by_operation(self) -> dict[str, int]:
+        """How many there were of each operation."""
+        with self._lock:
+            found: Counter[str] = Counter()
+            for (_, what), times in self._counts.items():
+                found[what] += times
+            return dict(found)
+
     def last(self) -> tuple[Asked, ...]:
         """The latest ones, oldest first."""
         with self._lock:

@@ -26,7 +26,7 @@ from otd.lab.identities import (
     occurrence_uid,
     read_ews_id,
 )
-from otd.model import Meeting, Window
+from otd.model import Meeting, MeetingKind, Window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +40,12 @@ class Processing:
     delete_subject: bool = False
     add_organizer_to_subject: bool = False
     remove_private_property: bool = False
+    accepts: bool = True  # False: AutomateProcessing is AutoUpdate, and everything stays tentative
 
     def applied(self, meeting: Meeting) -> Meeting:
+        """The meeting as the mailbox keeps it."""
+        if self == _UNTOUCHED:
+            return meeting
         subject = "" if self.delete_subject else meeting.subject
         if self.add_organizer_to_subject:
             subject = f"{meeting.organizer.name} {subject}".strip()
@@ -50,9 +54,12 @@ class Processing:
             subject=subject,
             body="" if self.delete_comments else meeting.body,
             sensitivity="normal" if self.remove_private_property else meeting.sensitivity,
+            show_as=meeting.show_as if self.accepts else "tentative",
+            response=meeting.response if self.accepts else "unanswered",
         )
 
 
+_UNTOUCHED = Processing()
 EXCHANGE_DEFAULTS = Processing(
     delete_comments=True, delete_subject=True, add_organizer_to_subject=True, remove_private_property=True
 )
@@ -197,6 +204,7 @@ class Mailbox:
         timezone: str = "",
         draft: bool = False,
         exceptions: Mapping[datetime, Meeting | None] | None = None,
+        booked_at: datetime | None = None,
     ) -> str:
         """Accept an invitation; returns the id. `exceptions` are by original start, None for one that was taken out.
 
@@ -205,19 +213,21 @@ class Mailbox:
         with self._lock:
             self._last += 1
             identity = Identity(self.guid, self._last)
-            now = datetime.now(UTC)
+            now = booked_at or datetime.now(UTC)
             uid = meeting.uid or global_object_id(f"{self.address}/{self._last}", meeting.start)
-            kept = replace(self.processing.applied(meeting), uid=uid)
+            kind: MeetingKind = "series" if rule else "single"
             appointment = Appointment(
                 identity=identity,
-                meeting=replace(kept, id=ews_id(identity), kind="series" if rule else "single", original_start=None),
+                meeting=replace(
+                    self.processing.applied(meeting), uid=uid, id=ews_id(identity), kind=kind, original_start=None
+                ),
                 rule=rule,
                 timezone=timezone or self.timezone,
                 created=now,
                 modified=now,
                 draft=draft,
             )
-            self._keep(appointment)
+            self._keep(appointment, now)
             for original, exception in (exceptions or {}).items():
                 self._put(identity.number, original, exception and replace(self.processing.applied(exception), uid=uid))
             return appointment.meeting.id
@@ -302,7 +312,7 @@ class Mailbox:
             meeting = replace(meeting, id=ews_id(identity), kind="exception", original_start=original)
         self._keep(replace(appointment, changed={**appointment.changed, original: meeting}))
 
-    def _keep(self, appointment: Appointment) -> None:
+    def _keep(self, appointment: Appointment, at: datetime | None = None) -> None:
         """Store it under a new version; every meeting of it carries that version's change key."""
         self._version += 1
         key = ews_change_key(self.guid, self._version)
@@ -311,7 +321,7 @@ class Mailbox:
             meeting=replace(appointment.meeting, change_key=key),
             changed={start: m and replace(m, change_key=key) for start, m in appointment.changed.items()},
             version=self._version,
-            modified=datetime.now(UTC),
+            modified=at or datetime.now(UTC),
         )
 
 

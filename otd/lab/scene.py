@@ -13,7 +13,7 @@ import base64
 import os
 import secrets
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib import resources
@@ -21,6 +21,7 @@ from pathlib import Path
 
 from otd.calendars.files import write_marker
 from otd.errors import BadSetting
+from otd.lab.campus import Campus
 from otd.lab.certificates import self_signed
 from otd.lab.codec import Codec
 from otd.lab.defaults import CODEC_PASSWORD, CODEC_USER, CODECS
@@ -103,10 +104,14 @@ class Scene:
     start; otherwise every secret is a new one.
     """
 
-    def __init__(self, folder: Path, *, ports: Ports | None = None, now: datetime | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, ports: Ports | None = None, now: datetime | None = None, campus: Campus | None = None
+    ) -> None:
+        """`campus`: very many rooms besides, every other one on the Exchange Server."""
         self.folder = folder
         self.now = _next_five((now or datetime.now(UTC)) - FIVE)
-        self.mailboxes = Mailboxes()
+        self._campus = campus
+        self.mailboxes = campus or Mailboxes()
         self.graph, self.ews = Graph(self.mailboxes), Ews(self.mailboxes)
         ports = ports or Ports()
         lasting = ports == FIXED
@@ -271,7 +276,7 @@ class Scene:
             'skype_hosts = ["meet.example.com"]',
             "",
             "[run]",
-            'refresh = "2s"',
+            f'refresh = "{"30s" if self._campus else "2s"}"',
             'verify = "30s"',
             "",
         ]
@@ -292,7 +297,17 @@ class Scene:
                 'credential = "codec"',
                 "",
             ]
-        return "\n".join(lines)
+        return "\n".join([*lines, *self._campus_settings()])
+
+    def _campus_settings(self) -> Iterator[str]:
+        campus = self._campus
+        for room in map(campus.room, range(1, campus.rooms + 1)) if campus else ():
+            yield f"[rooms.{room.name}]"
+            yield f"label = {toml_string(room.label)}"
+            yield f"calendar = {toml_string(('server', 'online')[room.number % 2])}"
+            yield f"mailbox = {toml_string(room.address)}"
+            yield f"timezone = {toml_string(room.timezone)}"
+            yield ""
 
 
 def as_ics(meeting: Meeting) -> bytes:

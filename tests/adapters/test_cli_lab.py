@@ -150,3 +150,22 @@ def test_faults_and_habits_are_set_by_name_and_value() -> None:
 def test_what_a_field_cannot_hold_is_refused(wrong: str) -> None:
     with pytest.raises(BadSetting):
         switch("fault", Faults(), [wrong])
+
+
+# --- otd lab ----------------------------------------------------------------------------------------------------------
+
+
+def test_very_many_rooms_stand_in_the_settings_that_the_lab_writes(otd: Otd, tmp_path: Path) -> None:
+    from otd.lab.campus import Campus
+    from otd.lab.scene import Scene
+
+    with Scene(tmp_path / "lab", campus=Campus(rooms=300)) as scene:
+        rooms = json.loads(otd("rooms", "list", "--json", "--config", str(scene.config)).out)
+    assert len(rooms) == 304
+    assert {room["calendar"] for room in rooms if room["name"].startswith("room-")} == {"online", "server"}
+
+
+def test_a_latency_that_is_no_span_is_refused(otd: Otd) -> None:
+    said = otd("lab", "--latency", "soon")
+    assert said.code != 0
+    assert "--latency soon" in said.err

@@ -52,14 +52,14 @@ _WORDS = [
 _FRAMES = ("head.html", "paragraph.html")
 
 
-def bodies(count: int, seed: int) -> list[str]:
-    """HTML bodies, no two alike; the same for the same seed."""
+def bodies(count: int, seed: int, *, size: int = SIZE) -> list[str]:
+    """HTML bodies of at least so many characters, no two alike; the same for the same seed."""
     chance = random.Random(seed)
     folder = files("otd.lab") / "data" / "bench"
     shapes = {file.name: file.read_text(encoding="utf-8") for file in folder.iterdir()}
     head, paragraph = (shapes.pop(name) for name in _FRAMES)
     blocks = [Template(shapes[name]) for name in sorted(shapes)]
-    return [_body(chance, head, Template(paragraph), blocks[n % len(blocks)]) for n in range(count)]
+    return [_body(chance, size, head, Template(paragraph), blocks[n % len(blocks)]) for n in range(count)]
 
 
 def meetings(bodies: list[str]) -> list[Meeting]:
@@ -105,10 +105,10 @@ def eml(calendar: bytes) -> bytes:
     return bytes(mail)
 
 
-def _body(chance: random.Random, head: str, paragraph: Template, block: Template) -> str:
+def _body(chance: random.Random, size: int, head: str, paragraph: Template, block: Template) -> str:
     inner = block.substitute(_numbers(chance))
     pieces, length = [head], len(head) + len(inner)
-    while length < SIZE:
+    while length < size:
         words = " ".join(chance.choices(_WORDS, k=chance.randint(6, 30)))
         pieces.append(paragraph.substitute(words=words))
         length += len(pieces[-1])
