@@ -530,13 +530,13 @@ class Hello:
 
 # --- work ---------------------------------------------------------------------------------------------------------
 
-WorkKind = Literal["refresh", "deliver", "tidy"]
+WorkKind = Literal["refresh", "deliver", "tidy", "provision"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """A row that was claimed: what is due, under whose lease. `name` is the room (refresh), the endpoint (deliver) or
-    the house (tidy)."""
+    """A row that was claimed: what is due, under whose lease. `name` is the room (refresh), the endpoint (deliver),
+    the house (tidy) or the relay (provision)."""
 
     kind: WorkKind
     name: str

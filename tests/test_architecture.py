@@ -29,6 +29,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "otd.comparing",
         "otd.causes",
         "otd.wire",
+        "otd.pairing",
     ),
     ("otd.pipeline", "otd.refresh", "otd.judging", "otd.lint", "otd.replay", "otd.explain"),
     ("otd.calendars", "otd.endpoints", "otd.store", "otd.bus", "otd.relay", "otd.executor", "otd.serve"),

@@ -41,6 +41,8 @@ from otd.model import (
 from otd.ports import Clock
 from otd.store import adoption, brakes, claims, keeping, learning, lists, placements, receipts
 from otd.store.database import Database
+from otd.store.members import Members
+from otd.store.pairings import Pairings
 from otd.store.tables import at, meta, ms
 from otd.store.transaction import Transaction
 from otd.store.vault import Vault
@@ -55,6 +57,8 @@ class SqlStore:
     brings the tables to this version first. `exclusive` (SQLite only; PostgreSQL is made for sharing) refuses to open
     while another process holds the database so: then every lease found at the start is a dead owner's. `clock` and
     `rng` are for tests; without them the database's clock holds, and jitter is random.
+
+    Relays that ask to be let in are `pairings`, those that were are `members`.
 
     Raises BadSetting when the database cannot be opened or was sealed with another key, Unreachable when a server
     does not answer; every method may raise Unreachable.
@@ -75,6 +79,8 @@ class SqlStore:
         self._digests = keeping.Digests(self._vault)
         self._rng = rng or random.Random()  # noqa: S311 - spreads load, protects nothing
         self._database = Database(url, password=password, migrate=migrate, exclusive=exclusive, clock=clock)
+        self.pairings = Pairings(self._database, self._vault)
+        self.members = Members(self._database, self._vault)
         try:
             self._check_key(migrate)
         except BaseException:

@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from otd.model import EPOCH
 
-HEAD = "0004"  # the migration that makes exactly these tables; a test compares. Numbers, so that newer is greater
+HEAD = "0005"  # the migration that makes exactly these tables; a test compares. Numbers, so that newer is greater
 VERSION_TABLE = "otd_version"
 
 LONGEST = timedelta(days=36_500)  # "never" for whoever adds it to now; keeps sums within what a datetime can say
@@ -239,6 +239,56 @@ rulings = Table(
     Column("since", BigInteger, nullable=False),
     Column("frozen", Boolean, nullable=False, default=False),
     Column("ruling", LargeBinary, nullable=False),  # sealed
+)
+
+pairings = Table(
+    "pairings",  # relays that ask to be let in, until a while after their time is over
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("code", String(16), nullable=False, unique=True),
+    Column("state", String(16), nullable=False),
+    Column("asked_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+    Column("address", String(64), nullable=False, index=True),
+    Column("host", String(255), nullable=False),
+    Column("version", String(64), nullable=False),
+    Column("commitment", LargeBinary, nullable=False),
+    Column("administrator", String(128), nullable=False, default=""),
+    Column("name", String(64), nullable=False, default=""),
+    Column("pool", String(64), nullable=False, default=""),
+    Column("centre_nonce", LargeBinary),
+    Column("relay_nonce", LargeBinary),
+    Column("signing_key", String(64)),
+    Column("sealing_key", String(64)),
+    Column("challenge", LargeBinary),
+)
+
+wrong_codes = Table(
+    "wrong_codes",
+    metadata,
+    Column("administrator", String(128), primary_key=True),
+    Column("number", Integer, nullable=False),
+    Column("since", BigInteger, nullable=False),
+)
+
+members = Table(
+    "members",  # relays that were let in, by pairing or by hand
+    metadata,
+    Column("relay", String(64), primary_key=True),
+    Column("pool", String(64), nullable=False),
+    Column("signing_key", String(64), nullable=False),
+    Column("sealing_key", String(64), nullable=False),
+    Column("admitted_at", BigInteger, nullable=False),
+    Column("admitted_by", String(128), nullable=False),
+    Column("by_hand", Boolean, nullable=False, default=False),
+    Column("wanted_at", BigInteger),  # when a (new) password was asked for
+    Column("password_at", BigInteger),
+    Column("identity", LargeBinary),  # sealed for the relay, which alone can open it
+    Column("challenge", LargeBinary),  # to be answered for the identity when it was renewed
+    Column("revoked_at", BigInteger),
+    Column("removed_at", BigInteger),
+    Column("maintenance", Boolean, nullable=False, default=False),
+    Column("maintenance_why", Text, nullable=False, default=""),
 )
 
 

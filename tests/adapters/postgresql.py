@@ -10,6 +10,8 @@ from collections.abc import Iterator
 import psycopg
 from psycopg import sql
 
+from otd.store.tables import metadata
+
 SERVER = os.environ.get("OTD_TEST_POSTGRESQL", "postgresql://postgres@127.0.0.1:5432")
 
 
@@ -29,19 +31,7 @@ def empty(url: str) -> None:
     """Throw all rows away but what the store itself keeps in `meta`."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("DELETE FROM meta WHERE name <> 'key'")
-        for table in (
-            "contents",
-            "readings",
-            "emptied",
-            "brakes",
-            "rulings",
-            "parts",
-            "endpoints",
-            "rooms",
-            "relays",
-            "work",
-            "lanes",
-        ):
+        for table in (table.name for table in reversed(metadata.sorted_tables) if table.name != "meta"):
             connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
 
 

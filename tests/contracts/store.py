@@ -8,6 +8,7 @@ from tests.contracts.store_keeping import KeepingContract
 from tests.contracts.store_lanes import LanesContract
 from tests.contracts.store_learning import LearningContract
 from tests.contracts.store_lists import ListsContract
+from tests.contracts.store_pairing import PairingContract
 from tests.contracts.store_settings import SettingsContract
 from tests.contracts.store_threads import ThreadsContract
 from tests.contracts.store_work import WorkContract
@@ -23,5 +24,6 @@ class StoreContract(
     KeepingContract,
     BrakesContract,
     LearningContract,
+    PairingContract,
 ):
     """All of it."""
