@@ -31,6 +31,13 @@ class Note:
     mend: str
 
 
+def lasting(facts: Facts) -> tuple[object, ...]:
+    """What of the facts does not change from one look to the next: a change of it is worth remembering."""
+    offset = facts.clock_offset
+    clock_is_off = offset is not None and abs(offset) > CLOCK
+    return (facts.software, facts.mode, facts.role, facts.provisioning, facts.hides, facts.interface, clock_is_off)
+
+
 def is_overwrite(receipt: Receipt) -> bool:
     """Whether another system's bookings stand beside ours, or instead of them."""
     foreign = (d.id for d in receipt.differences if d.fields == ("foreign",))

@@ -528,6 +528,41 @@ class Hello:
     filled: bool = True  # False: it serves endpoints that fetch, and has not been told which lists there are
 
 
+# --- audit --------------------------------------------------------------------------------------------------------
+
+AuditKind = Literal[
+    "list",  # an endpoint is to show another list: whole or change
+    "sent",  # a delivery went out, other than one that only looks: put, forget
+    "receipt",  # what a relay found is not what was found before: an outcome
+    "facts",  # an endpoint is not what it was: its software, its mode, what it hides
+    "reading",  # a room's calendar began to fail (the error's code), or is read again (read)
+    "brake",  # the brake began to hold a room (held), or does so no longer (let go)
+    "rules",  # in force, held, refused
+    "act",  # a person did something: retry, cut over, release, ...
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditLine:
+    """One line of the audit. `thing` is what it is about: "endpoint:NAME", "room:NAME", "calendar:NAME", "pool:NAME",
+    "rules", "settings". Holds no value of a booking: of differences only the names of fields."""
+
+    at: datetime
+    kind: AuditKind
+    thing: str
+    word: str
+    revision: int = 0
+    relay: str = ""
+    who: str = ""
+    why: str = ""
+    mend: str = ""
+    reason: str = ""  # receipt: its reason
+    differences: tuple[Difference, ...] = ()
+    facts: Facts | None = None
+    put: int = 0  # list: bookings that are new or changed
+    gone: int = 0
+
+
 # --- work ---------------------------------------------------------------------------------------------------------
 
 WorkKind = Literal["refresh", "deliver", "tidy", "provision"]

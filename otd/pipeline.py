@@ -72,8 +72,8 @@ class Pipeline:
         return self._refresh.room(name)
 
     def tidy_up(self, house: str) -> Settled:
-        """Remove readings that are kept no longer."""
-        more = self._store.tidy(self._rules.keep)
+        """Remove readings, and lines of the audit, that are kept no longer."""
+        more = self._store.tidy(self._rules.keep, audited=self._rules.audited)
         return Settled(after=TIDY_AGAIN if more else TIDY)
 
     # deliver ------------------------------------------------------------------------------------------------------

@@ -6,11 +6,14 @@ that drips byte by byte; what it reads is capped in size; redirects are not foll
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
 from otd.model import (
+    EPOCH,
+    AuditKind,
+    AuditLine,
     Booking,
     BookingList,
     Brake,
@@ -178,7 +181,8 @@ class RelayBus(Protocol):
 class Store(Protocol):
     """The truth: work, rooms, desired lists, receipts. Every method is one transaction; safe from several threads.
 
-    Times are the database's clock. Lists are encrypted at rest.
+    Times are the database's clock. Lists are encrypted at rest. What changes, and what people do, is told by the audit,
+    written in the same transaction; `why` is what that person says about it, one line.
     """
 
     def now(self) -> datetime: ...
@@ -233,12 +237,12 @@ class Store(Protocol):
         """Give back the leases of owners whose name begins so: they are known to be dead. How many there were."""
         ...
 
-    def unpark(self, kind: WorkKind, name: str) -> None:
-        """Due now, attempts from zero; for `deliver` the endpoint's failures, too: it is tried as if for the first
-        time. The same happens to everything when `adopt` sees changed settings."""
+    def unpark(self, kind: WorkKind, name: str, *, why: str = "") -> None:
+        """A person had it tried again: due now, attempts from zero; for `deliver` the endpoint's failures, too: it is
+        tried as if for the first time. The same happens to everything when `adopt` sees changed settings."""
         ...
 
-    def cut_over(self, pool: str, mode: Mode | None) -> None:
+    def cut_over(self, pool: str, mode: Mode | None, *, why: str = "") -> None:
         """Run the pool's endpoints in this mode, whatever the settings say; None: as they say. They are due now, and
         tried as if for the first time; one with a mode of its own keeps it. Raises Missing for an unknown pool."""
         ...
@@ -306,9 +310,10 @@ class Store(Protocol):
         """The ids of meetings that are as they were in the last kept reading of the room."""
         ...
 
-    def tidy(self, keep: timedelta) -> bool:
+    def tidy(self, keep: timedelta, *, audited: timedelta = ...) -> bool:
         """Remove readings that were superseded longer ago than `keep`, and what no reading needs any more. The newest
-        reading of a configured room always stays. True when there was more to do than one call does."""
+        reading of a configured room always stays. Of the audit the lists go with the readings, the rest after
+        `audited`. True when there was more to do than one call does."""
         ...
 
     def add_work(self, kind: WorkKind, name: str, lane: str) -> None:
@@ -336,7 +341,7 @@ class Store(Protocol):
         """What the brake holds."""
         ...
 
-    def let_go(self, calendar: str) -> int:
+    def let_go(self, calendar: str, *, why: str = "") -> int:
         """A person lets go what the brake holds of this calendar: its rooms are read anew, and for a while it holds no
         others. How many rooms it was."""
         ...
@@ -354,13 +359,35 @@ class Store(Protocol):
         """Whether a person went back from these rules."""
         ...
 
-    def release_rules(self) -> bool:
+    def release_rules(self, *, why: str = "") -> bool:
         """Put the rules in force that the brake holds, and have every room read anew; False when it holds none."""
         ...
 
-    def revert_rules(self) -> SavedRuling | None:
+    def revert_rules(self, *, why: str = "") -> SavedRuling | None:
         """Refuse the rules that the brake holds; when it holds none, go back from those in force to the last that were
         before them. Returns those that are in force now, None when there is nothing to go back to."""
+        ...
+
+    # the audit ----------------------------------------------------------------------------------------------------
+
+    def note_act(self, thing: str, word: str, *, why: str = "") -> None:
+        """Note an act of a person that no other method does. `thing` as in AuditLine."""
+        ...
+
+    def audit(
+        self,
+        things: Collection[str] = (),
+        *,
+        kinds: Collection[AuditKind] = (),
+        since: datetime = EPOCH,
+        until: datetime | None = None,
+        limit: int = 1000,
+    ) -> tuple[AuditLine, ...]:
+        """The newest `limit` lines about these things (all) of these kinds (all) in the span, the oldest first."""
+        ...
+
+    def list_at(self, endpoint: str, time: datetime) -> Desired | None:
+        """The list that the endpoint was to show then (without its digest); None when it is not known (any more)."""
         ...
 
     # delivery -----------------------------------------------------------------------------------------------------

@@ -34,6 +34,7 @@ class Rulebook:
     refresh: timedelta = timedelta(seconds=30)
     read_within: timedelta = timedelta(seconds=45)
     keep: timedelta = timedelta(days=14)  # readings, for replay
+    audited: timedelta = timedelta(days=90)  # the audit
     bodies: bool = True  # and with them the bodies of meetings that are not private
 
 

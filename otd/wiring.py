@@ -116,13 +116,25 @@ def store(settings: Settings, *, exclusive: bool = False) -> SqlStore:
 
     run = settings.run
     password = secrets(settings).get(run.database_password) if run.database_password else ""
-    return SqlStore(run.database, database_key(settings), password=password, exclusive=exclusive)
+    key = database_key(settings)
+    return SqlStore(run.database, key, password=password, exclusive=exclusive, actor=user())
 
 
 def has_database(settings: Settings) -> bool:
     """Whether there is a database to look into; one on a server is tried by opening it."""
     file = settings.run.database_file
     return file is None or file.exists()
+
+
+def user() -> str:
+    """Who runs this process, for the audit: the user of the operating system, not what the environment says."""
+    import pwd
+
+    number = os.getuid()
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)  # in a container, there may be no name for it
 
 
 def database_key(settings: Settings) -> bytes:
@@ -152,6 +164,7 @@ def rulebook(settings: Settings) -> Rulebook:
         policy=policy,
         ruling=ruling,
         keep=settings.readings.keep,
+        audited=settings.audit.keep,
         bodies=settings.readings.bodies,
         timing=Timing(verify=run.verify, reassert=run.reassert, silence=run.silence),
         refresh=run.refresh,

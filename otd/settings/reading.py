@@ -18,6 +18,7 @@ from otd.settings.references import check_references
 from otd.settings.tables import EndpointTable, EwsTable, FilesTable, GraphTable, RelayTable, ServeTable
 from otd.settings.validation import Tables, validated
 from otd.settings.values import (
+    AuditSettings,
     BusSettings,
     CalendarSettings,
     FaceAccess,
@@ -129,6 +130,7 @@ def _settings(path: Path, tables: Tables, mistakes: tuple[Mistake, ...]) -> Sett
         bus=_bus(tables, cas),
         readings=ReadingSettings(**_keys(tables.readings)),
         serve=_serve(tables.serve, folder),
+        audit=AuditSettings(**_keys(tables.audit)),
         cas=MappingProxyType(cas),
         warnings=mistakes,
     )

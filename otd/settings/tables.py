@@ -231,6 +231,14 @@ class ReadingsTable:
 
 @with_config(_STRICT)
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AuditTable:
+    """[audit]: what is kept of deliveries, of what they found, of changes of the rules and of what people did"""
+
+    keep: Annotated[timedelta, BeforeValidator(between("1d", "3650d"))] = timedelta(days=90)
+
+
+@with_config(_STRICT)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SecretsTable:
     """[secrets]: the places where secrets are looked for, besides the environment"""
 
@@ -259,6 +267,7 @@ SINGLE: dict[str, type] = {
     "run": RunTable,
     "bus": BusTable,
     "readings": ReadingsTable,
+    "audit": AuditTable,
     "secrets": SecretsTable,
     "serve": ServeTable,
 }

@@ -20,6 +20,7 @@ from otd.settings.tables import (
     CALENDARS,
     NAMED,
     SINGLE,
+    AuditTable,
     BusTable,
     DialplanTable,
     EndpointTable,
@@ -70,6 +71,7 @@ class Tables:
     run: RunTable = field(default_factory=RunTable)
     bus: BusTable = field(default_factory=BusTable)
     readings: ReadingsTable = field(default_factory=ReadingsTable)
+    audit: AuditTable = field(default_factory=AuditTable)
     secrets: SecretsTable = field(default_factory=SecretsTable)
     serve: ServeTable = field(default_factory=ServeTable)
     cas: dict[str, str] = field(default_factory=dict)

@@ -99,6 +99,13 @@ class ReadingSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AuditSettings:
+    """How long the audit is kept; the lists in it, which hold titles, go with the readings."""
+
+    keep: timedelta = timedelta(days=90)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunSettings:
     """How this installation works."""
 
@@ -158,6 +165,7 @@ class Settings:
     bus: BusSettings | None  # None: the relays are in this process
     readings: ReadingSettings
     serve: ServeSettings
+    audit: AuditSettings
     cas: Mapping[str, Path]  # files of certificate authorities; `trust = "ca:NAME"` of an endpoint names one
     warnings: tuple[Mistake, ...] = field(default=(), compare=False)
 

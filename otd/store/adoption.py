@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, insert, select, tuple_, update
 
 from otd.model import Endpoint, Room
-from otd.store import claims, learning, records
+from otd.store import audit, claims, learning, records
 from otd.store.configured import endpoint_in, leaving_in, seal_endpoint
 from otd.store.tables import endpoints, lanes, meta, parts, rooms, span, work
 from otd.store.transaction import Transaction
@@ -34,6 +34,7 @@ def adopt(
     if _is_new(tx, settings_digest):
         learning.start_afresh(tx)
         claims.unpark_everything(tx)
+        audit.act(tx, "settings", "changed")
 
 
 def _lanes(tx: Transaction, caps: Mapping[str, int]) -> None:

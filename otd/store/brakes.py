@@ -12,7 +12,7 @@ from sqlalchemy import delete, func, insert, select, update
 from otd import brake
 from otd.brake import Floor
 from otd.model import Booking, Brake, Emptied, SavedRuling, Standing
-from otd.store import claims, records
+from otd.store import audit, claims, records
 from otd.store.tables import at, brakes, emptied, lanes, readings, rooms, rulings, span, work
 from otd.store.transaction import Transaction
 
@@ -70,6 +70,8 @@ def emptying(tx: Transaction, room: str, calendar: str, parts: Parts) -> tuple[E
     if not brake.holds(floor, at(now)):
         return ()
     whose = emptied.c.room == room if floor.on else emptied.c.calendar == calendar
+    for newly in tx.connection.execute(select(emptied.c.room).where(whose, emptied.c.held.is_(False))).scalars().all():
+        audit.note(tx, "brake", f"room:{newly}", "held")
     tx.connection.execute(update(emptied).where(whose).values(held=True))
     if not floor.on:
         why = f"{floor.emptied} of {floor.rooms} rooms would go from bookings to none within ten minutes"
@@ -110,6 +112,8 @@ def _floor(tx: Transaction, calendar: str, now: int) -> Floor:
 
 def filled(tx: Transaction, room: str) -> None:
     """See `otd.ports.Store.filled`."""
+    if tx.connection.execute(select(emptied.c.held).where(emptied.c.room == room)).scalar():
+        audit.note(tx, "brake", f"room:{room}", "let go", said=audit.Said(why="it has bookings again"))
     _forget(tx, [room])
 
 
@@ -147,7 +151,7 @@ def held(tx: Transaction) -> tuple[Brake, ...]:
     return tuple(found)
 
 
-def let_go(tx: Transaction, calendar: str) -> int:
+def let_go(tx: Transaction, calendar: str, why: str) -> int:
     """See `otd.ports.Store.let_go`."""
     now = _in_turn(tx, calendar)
     names = tx.connection.execute(select(emptied.c.room).where(emptied.c.calendar == calendar, emptied.c.held))
@@ -157,6 +161,8 @@ def let_go(tx: Transaction, calendar: str) -> int:
         _put(tx, _of(calendar), since=0, why="", open_until=now + span(brake.OPEN))
         for room in rooms_held:
             claims.hint(tx, "refresh", room)
+            audit.note(tx, "brake", f"room:{room}", "let go", who=tx.actor)
+        audit.act(tx, _of(calendar), "release", why)
     return len(rooms_held)
 
 
@@ -175,23 +181,25 @@ def put_ruling(tx: Transaction, ruling: SavedRuling, *, held_for: tuple[int, str
     if held_for is None:
         _into_force(tx, ruling.digest, ruling)
         return
+    _note(tx, "held", ruling.digest, held_for[1])
     tx.connection.execute(delete(rulings).where(rulings.c.digest == ruling.digest))
     _insert(tx, ruling, state="held", frozen=frozen)
     things, why = held_for
     _put(tx, RULES, since=tx.clock(), why=why, things=things)
 
 
-def release_rules(tx: Transaction) -> bool:
+def release_rules(tx: Transaction, why: str) -> bool:
     """See `otd.ports.Store.release_rules`."""
     waiting = tx.connection.execute(select(rulings.c.digest).where(rulings.c.state == "held")).scalar()
     if waiting is None:
         return False
     _into_force(tx, waiting)
     _everything_anew(tx)
+    audit.act(tx, RULES, "release", why)
     return True
 
 
-def revert_rules(tx: Transaction) -> SavedRuling | None:
+def revert_rules(tx: Transaction, why: str) -> SavedRuling | None:
     """See `otd.ports.Store.revert_rules`."""
     refused = {"state": "refused", "frozen": False, "since": tx.clock()}
     if tx.connection.execute(update(rulings).where(rulings.c.state == "held").values(refused)).rowcount == 0:
@@ -202,6 +210,7 @@ def revert_rules(tx: Transaction) -> SavedRuling | None:
         tx.connection.execute(update(rulings).where(rulings.c.state == "force").values(refused))
         _into_force(tx, before)
     _everything_anew(tx)
+    audit.act(tx, RULES, "revert", why)
     return ruling_in(tx, "force")
 
 
@@ -221,6 +230,8 @@ def is_refused(tx: Transaction, digest: str) -> bool:
 
 def _into_force(tx: Transaction, digest: str, ruling: SavedRuling | None = None) -> None:
     now = tx.clock()
+    if tx.connection.execute(select(rulings.c.digest).where(rulings.c.state == "force")).scalar() != digest:
+        _note(tx, "in force", digest)
     other = (rulings.c.state == "force", rulings.c.digest != digest)
     tx.connection.execute(update(rulings).where(*other).values(state="past", since=now, frozen=False))
     changed = {"state": "force", "frozen": False, "since": now}
@@ -233,6 +244,10 @@ def _into_force(tx: Transaction, digest: str, ruling: SavedRuling | None = None)
     gone = tx.connection.execute(older.offset(PAST)).scalars().all()
     if gone:
         tx.connection.execute(delete(rulings).where(rulings.c.digest.in_(gone)))
+
+
+def _note(tx: Transaction, word: str, digest: str, why: str = "") -> None:
+    audit.note(tx, "rules", RULES, word, said=audit.Said(why=f"rules {digest[:12]}" + (f": {why}" if why else "")))
 
 
 def _drop_held(tx: Transaction) -> None:

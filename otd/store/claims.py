@@ -45,6 +45,7 @@ JITTER = 0.1  # the share of a period by which it may become shorter
 EXACT = timedelta(
     seconds=30
 )  # what is due sooner than this awaits an answer, or is the rest of a longer wait: no jitter
+NAMED: Mapping[WorkKind, str] = {"refresh": "room", "deliver": "endpoint", "tidy": "house"}  # what the name is of
 SPREAD = timedelta(seconds=60)  # over this the overdue rows of a lane that resumes are spread
 SOON = timedelta(minutes=10)  # a meeting that began less than this ago still has people looking for Join
 

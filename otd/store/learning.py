@@ -11,7 +11,7 @@ from sqlalchemy import delete, func, insert, select, update
 from otd import findings
 from otd.errors import Missing
 from otd.model import EndpointState, Facts, Mode, Receipt
-from otd.store import claims, records
+from otd.store import audit, claims, records
 from otd.store.tables import at_or_none, endpoints, lanes, learned, modes, work
 from otd.store.transaction import Transaction
 
@@ -50,7 +50,7 @@ def start_afresh(tx: Transaction, endpoint: str = "") -> None:
     tx.connection.execute(afresh)
 
 
-def cut_over(tx: Transaction, pool: str, mode: Mode | None) -> None:
+def cut_over(tx: Transaction, pool: str, mode: Mode | None, why: str) -> None:
     """See `otd.ports.Store.cut_over`."""
     if tx.connection.execute(select(lanes.c.name).where(lanes.c.name == pool)).first() is None:
         raise Missing(f"pool {pool}", "the database does not know it yet", "start `otd run` once with it")
@@ -61,6 +61,7 @@ def cut_over(tx: Transaction, pool: str, mode: Mode | None) -> None:
     for row in tx.connection.execute(delivering).all():
         start_afresh(tx, row.name)
         claims.unpark(tx, "deliver", row.name)
+    audit.act(tx, f"pool:{pool}", f"cut over to {mode}" if mode else "as the settings say", why)
 
 
 def modes_of_pools(tx: Transaction) -> dict[str, Mode]:

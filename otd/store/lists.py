@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, func, select, update
 
 from otd.errors import Missing, Unsupported
 from otd.model import Booking, BookingList, Desired, Failed, Reading, Room, RoomState
-from otd.store import claims, records
+from otd.store import audit, claims, records
 from otd.store.tables import at, at_or_none, endpoints, ms, parts, rooms
 from otd.store.transaction import Transaction, greatest, line
 
@@ -20,12 +20,29 @@ def not_configured(name: str) -> Missing:
     return Missing(name, "it is not in the settings (any more)", "run `otd check`")
 
 
-def save_reading(tx: Transaction, reading: Reading) -> None:
+def save_reading_as_before(tx: Transaction, reading: Reading) -> bool:
+    """In one statement, when the room is read as it was before, or fails of the same; else nothing, and False."""
+    code = line(reading.error.code, 64) if isinstance(reading, Failed) else ""
+    as_before = rooms.c.failing_since.is_not(None) if code else rooms.c.failing_since.is_(None)
     saved = tx.connection.execute(
-        update(rooms).where(rooms.c.name == reading.room).values(_failed(tx, reading) | _read(tx, reading))
+        update(rooms)
+        .where(rooms.c.name == reading.room, as_before, rooms.c.code == code)
+        .values(_failed(tx, reading) | _read(tx, reading))
     )
-    if saved.rowcount == 0:
+    return saved.rowcount == 1
+
+
+def save_reading(tx: Transaction, reading: Reading) -> None:
+    """See `otd.ports.Store.save_reading`; that it fails, or does so no longer, goes into the audit."""
+    which = rooms.c.name == reading.room
+    before = tx.connection.execute(select(rooms.c.code).where(which).with_for_update()).one_or_none()
+    if before is None:
         raise not_configured(reading.room)
+    tx.connection.execute(update(rooms).where(which).values(_failed(tx, reading) | _read(tx, reading)))
+    error = reading.error if isinstance(reading, Failed) else None
+    if before.code != (line(error.code, 64) if error else ""):
+        said = audit.Said(why=line(error.why), mend=line(error.mend)) if error else None
+        audit.note(tx, "reading", f"room:{reading.room}", error.code if error else "read", said=said)
 
 
 def _failed(tx: Transaction, reading: Reading) -> dict[str, object]:
@@ -69,6 +86,9 @@ def _part(endpoint: str, room: str) -> str:
 def put_desired(tx: Transaction, wanted: BookingList, digest: str) -> int:
     """A parked delivery stays parked, since a new list is no new password; but a list that the endpoint did not take
     may be followed by one that it takes."""
+    locked = select(endpoints).where(endpoints.c.name == wanted.endpoint).with_for_update()
+    former = tx.connection.execute(locked).one_or_none()
+    before = None if former is None else desired_of(tx, former)
     sealed = tx.vault.seal(_desired(wanted.endpoint), records.dump(wanted))
     row = tx.connection.execute(
         update(endpoints)
@@ -83,6 +103,7 @@ def put_desired(tx: Transaction, wanted: BookingList, digest: str) -> int:
     ).one_or_none()
     if row is None:
         raise not_configured(wanted.endpoint)
+    audit.put_list(tx, before, wanted, row.revision)
     again = claims.revive if row.outcome == "unsupported" else claims.hint
     again(tx, "deliver", wanted.endpoint)
     return int(row.revision)
@@ -99,6 +120,7 @@ def renumber(tx: Transaction, endpoint: str, above: int) -> int:
     ).scalar()
     if revision is None:
         raise not_configured(endpoint)
+    audit.put_same_list(tx, endpoint, revision)
     return int(revision)
 
 

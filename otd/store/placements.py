@@ -10,7 +10,7 @@ from sqlalchemy import Table, delete, insert, select, update
 
 from otd.errors import Missing
 from otd.model import EndpointState, Placement, Receipt
-from otd.store import claims
+from otd.store import audit, claims
 from otd.store.configured import endpoint_in
 from otd.store.tables import at_or_none, endpoints, fetches, logins, placements
 from otd.store.transaction import Transaction, greatest
@@ -40,6 +40,9 @@ def apply(tx: Transaction, receipt: Receipt) -> bool:
 
 def _placed(tx: Transaction, receipt: Receipt) -> bool:
     which = (placements.c.endpoint == receipt.endpoint) & (placements.c.relay == receipt.relay)
+    held = tx.connection.execute(select(placements.c.revision).where(which)).scalar()
+    if held is not None and held < receipt.revision:
+        _note(tx, receipt)
     noted = tx.connection.execute(
         update(placements)
         .where(which, placements.c.revision <= receipt.revision)
@@ -52,6 +55,8 @@ def _placed(tx: Transaction, receipt: Receipt) -> bool:
 def _fetched(tx: Transaction, receipt: Receipt, row: Any) -> bool:
     values = {"revision": receipt.revision, "at": tx.now, "relay": receipt.relay}
     which = fetches.c.endpoint == receipt.endpoint
+    if tx.connection.execute(select(fetches.c.revision).where(which)).scalar() != receipt.revision:
+        _note(tx, receipt)
     if tx.connection.execute(update(fetches).where(which).values(values)).rowcount == 0:
         tx.connection.execute(insert(fetches).values(endpoint=receipt.endpoint, **values))
     if receipt.revision == row.revision and row.confirmed_revision != row.revision:
@@ -59,6 +64,11 @@ def _fetched(tx: Transaction, receipt: Receipt, row: Any) -> bool:
         tx.connection.execute(update(endpoints).where(endpoints.c.name == row.name).values(confirmed))
         claims.hint(tx, "deliver", row.name)
     return True
+
+
+def _note(tx: Transaction, receipt: Receipt) -> None:
+    thing = f"endpoint:{receipt.endpoint}"
+    audit.note(tx, "receipt", thing, receipt.outcome, revision=receipt.revision, relay=receipt.relay)
 
 
 def set_login(tx: Transaction, endpoint: str, password_hash: str) -> None:
@@ -72,6 +82,7 @@ def set_login(tx: Transaction, endpoint: str, password_hash: str) -> None:
         tx.connection.execute(insert(logins).values(endpoint=endpoint, password_hash=sealed))
     tx.connection.execute(update(placements).where(placements.c.endpoint == endpoint).values(at=None, sent_at=None))
     claims.hint(tx, "deliver", endpoint)
+    audit.act(tx, f"endpoint:{endpoint}", "password" if password_hash else "revoke password")
 
 
 def joined(tx: Transaction, states: tuple[EndpointState, ...]) -> tuple[EndpointState, ...]:

@@ -9,14 +9,24 @@ from typing import Any
 
 from sqlalchemy import insert, select, update
 
+from otd import findings
 from otd.model import EndpointState, Hello, Receipt, RelayState, Sent, Verb
-from otd.store import adoption, claims, learning, placements, records
+from otd.store import adoption, audit, claims, learning, placements, records
 from otd.store.configured import endpoint_in, leaving_in
 from otd.store.lists import HIGHEST, desired_of, not_configured
 from otd.store.tables import at, at_or_none, endpoints, ms, relays, span
 from otd.store.transaction import Transaction, greatest, line
 
 SILENT = timedelta(seconds=20)  # a relay that was not heard for longer was not alive
+
+
+def note_sent(tx: Transaction, endpoint: str, verb: Verb, revision: int, relay: str) -> None:
+    """For the audit, before `sending`: sent again and again it is noted once, and a look is not noted at all."""
+    before = tx.connection.execute(
+        select(endpoints.c.sent_verb, endpoints.c.sent_revision).where(endpoints.c.name == endpoint).with_for_update()
+    ).one_or_none()
+    if before is not None and (before.sent_verb, before.sent_revision) != (verb, revision):
+        audit.note(tx, "sent", f"endpoint:{endpoint}", verb, revision=revision, relay=relay)
 
 
 def sending(tx: Transaction, endpoint: str, verb: Verb, revision: int, relay: str) -> int:
@@ -47,10 +57,12 @@ def apply(tx: Transaction, receipt: Receipt) -> bool:
     ).one_or_none()
     if row is None or not _counts(tx, receipt, row):
         return False
+    state = endpoint_state(tx, row.name)
+    _note(tx, receipt, row, state)
     if receipt.outcome == "forgotten" and row.removed:
         adoption.discard(tx, row.name)
         return True
-    learning.apply(tx, receipt, endpoint_state(tx, row.name), row.now)
+    learning.apply(tx, receipt, state, row.now)
     tx.connection.execute(
         update(endpoints)
         .where(endpoints.c.name == row.name)
@@ -81,6 +93,26 @@ def _counts(tx: Transaction, receipt: Receipt, row: Any) -> bool:
     sent_from_here = receipt.revision <= row.revision and receipt.sequence <= row.sequence
     newer = receipt.order > (row.applied_revision, row.applied_sequence, row.applied_counter)
     return receipt.pool in pools and sent_from_here and newer and receipt.counter < HIGHEST
+
+
+def _note(tx: Transaction, receipt: Receipt, row: Any, state: EndpointState) -> None:
+    """For the audit: what it found, unless the last one found the same; and what the endpoint is, if that changed."""
+    thing, before = f"endpoint:{row.name}", state.receipt
+    if before is None or _finding(receipt) != _finding(before):
+        said = audit.Said(
+            why=line(receipt.detail),
+            mend=line(receipt.mend),
+            reason=line(receipt.reason, 32),
+            differences=receipt.differences,
+        )
+        audit.note(tx, "receipt", thing, receipt.outcome, revision=receipt.revision, relay=receipt.relay, said=said)
+    known = findings.lasting(state.facts) if state.facts else None
+    if receipt.facts is not None and findings.lasting(receipt.facts) != known:
+        audit.note(tx, "facts", thing, "learned", relay=receipt.relay, said=audit.Said(facts=receipt.facts))
+
+
+def _finding(receipt: Receipt) -> tuple[object, ...]:
+    return (receipt.outcome, receipt.reason, receipt.revision, receipt.differences, receipt.verb == "forget")
 
 
 def _confirms(receipt: Receipt, row: Any) -> bool:

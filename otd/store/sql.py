@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Literal
@@ -11,6 +11,9 @@ from typing import Literal
 from sqlalchemy import insert, select, update
 
 from otd.model import (
+    EPOCH,
+    AuditKind,
+    AuditLine,
     Booking,
     BookingList,
     Brake,
@@ -39,7 +42,7 @@ from otd.model import (
     WorkState,
 )
 from otd.ports import Clock
-from otd.store import adoption, brakes, claims, keeping, learning, lists, placements, receipts
+from otd.store import adoption, audit, brakes, claims, keeping, learning, lists, placements, receipts
 from otd.store.database import Database
 from otd.store.members import Members
 from otd.store.pairings import Pairings
@@ -48,6 +51,7 @@ from otd.store.transaction import Transaction
 from otd.store.vault import Vault
 
 _NO_WAIT = timedelta(0)
+AUDIT_KEPT = timedelta(days=90)
 
 
 class SqlStore:
@@ -55,7 +59,8 @@ class SqlStore:
 
     `key` seals what may be private; at least 16 random bytes, the same for every process on this database. `migrate`
     brings the tables to this version first. `exclusive` (SQLite only; PostgreSQL is made for sharing) refuses to open
-    while another process holds the database so: then every lease found at the start is a dead owner's. `clock` and
+    while another process holds the database so: then every lease found at the start is a dead owner's. `actor` is who
+    uses it, for the audit. `clock` and
     `rng` are for tests; without them the database's clock holds, and jitter is random.
 
     Relays that ask to be let in are `pairings`, those that were are `members`.
@@ -72,10 +77,11 @@ class SqlStore:
         *,
         password: str = "",
         exclusive: bool = False,
+        actor: str = "",
         clock: Clock | None = None,
         rng: random.Random | None = None,
     ) -> None:
-        self._vault = Vault(key)
+        self._vault, self._actor = Vault(key), actor
         self._digests = keeping.Digests(self._vault)
         self._rng = rng or random.Random()  # noqa: S311 - spreads load, protects nothing
         self._database = Database(url, password=password, migrate=migrate, exclusive=exclusive, clock=clock)
@@ -101,27 +107,27 @@ class SqlStore:
     @contextmanager
     def _reading(self) -> Iterator[Transaction]:
         with self._database.reading() as connection:
-            yield Transaction(connection, self._database.now, self._vault)
+            yield Transaction(connection, self._database.now, self._vault, self._actor)
 
     @contextmanager
     def _reading_once(self) -> Iterator[Transaction]:
         with self._database.reading_once() as connection:
-            yield Transaction(connection, self._database.now, self._vault)
+            yield Transaction(connection, self._database.now, self._vault, self._actor)
 
     @contextmanager
     def _writing_once(self) -> Iterator[Transaction]:
         with self._database.writing_once() as connection:
-            yield Transaction(connection, self._database.now, self._vault)
+            yield Transaction(connection, self._database.now, self._vault, self._actor)
 
     @contextmanager
     def _writing(self) -> Iterator[Transaction]:
         with self._database.writing() as connection:
-            yield Transaction(connection, self._database.now, self._vault)
+            yield Transaction(connection, self._database.now, self._vault, self._actor)
 
     @contextmanager
     def _in_turn(self) -> Iterator[Transaction]:
         with self._database.in_turn() as connection:
-            yield Transaction(connection, self._database.now, self._vault)
+            yield Transaction(connection, self._database.now, self._vault, self._actor)
 
     def now(self) -> datetime:
         with self._reading_once() as tx:
@@ -163,15 +169,16 @@ class SqlStore:
         with self._writing_once() as tx:
             return claims.release(tx, owner_prefix)
 
-    def unpark(self, kind: WorkKind, name: str) -> None:
+    def unpark(self, kind: WorkKind, name: str, *, why: str = "") -> None:
         with self._writing() as tx:
             if kind == "deliver":
                 learning.start_afresh(tx, name)
             claims.unpark(tx, kind, name)
+            audit.act(tx, f"{claims.NAMED[kind]}:{name}", "retry", why)
 
-    def cut_over(self, pool: str, mode: Mode | None) -> None:
+    def cut_over(self, pool: str, mode: Mode | None, *, why: str = "") -> None:
         with self._writing() as tx:
-            learning.cut_over(tx, pool, mode)
+            learning.cut_over(tx, pool, mode, why)
 
     def modes(self) -> Mapping[str, Mode]:
         with self._reading_once() as tx:
@@ -185,6 +192,9 @@ class SqlStore:
 
     def save_reading(self, reading: Reading) -> None:
         with self._writing_once() as tx:
+            if lists.save_reading_as_before(tx, reading):
+                return
+        with self._writing() as tx:
             lists.save_reading(tx, reading)
 
     def part(self, endpoint: str, room: str) -> tuple[Booking, ...] | None:
@@ -204,8 +214,12 @@ class SqlStore:
             return lists.desired(tx, endpoint)
 
     def renumber(self, endpoint: str, above: int) -> int:
-        with self._writing_once() as tx:
+        with self._writing() as tx:
             return lists.renumber(tx, endpoint, above)
+
+    def list_at(self, endpoint: str, time: datetime) -> Desired | None:
+        with self._reading() as tx:
+            return audit.list_at(tx, endpoint, ms(time))
 
     # readings kept for replay -------------------------------------------------------------------------------------
 
@@ -237,9 +251,10 @@ class SqlStore:
             known = keeping.digests_of_latest(tx, reading.room)
         return frozenset(m.id for m in reading.meetings if self._digests.of(m, bodies=bodies) in known)
 
-    def tidy(self, keep: timedelta) -> bool:
+    def tidy(self, keep: timedelta, *, audited: timedelta = AUDIT_KEPT) -> bool:
         with self._writing() as tx:
-            return keeping.tidy(tx, keep)
+            readings_left = keeping.tidy(tx, keep)
+            return audit.tidy(tx, keep, audited) or readings_left
 
     def add_work(self, kind: WorkKind, name: str, lane: str) -> None:
         with self._in_turn() as tx:
@@ -254,16 +269,16 @@ class SqlStore:
             return brakes.emptying(tx, room, calendar, parts)
 
     def filled(self, room: str) -> None:
-        with self._writing_once() as tx:
+        with self._writing() as tx:
             brakes.filled(tx, room)
 
     def brakes(self) -> tuple[Brake, ...]:
         with self._reading() as tx:
             return brakes.held(tx)
 
-    def let_go(self, calendar: str) -> int:
+    def let_go(self, calendar: str, *, why: str = "") -> int:
         with self._writing() as tx:
-            return brakes.let_go(tx, calendar)
+            return brakes.let_go(tx, calendar, why)
 
     def put_ruling(self, ruling: SavedRuling, *, held_for: tuple[int, str] | None = None, frozen: bool = False) -> None:
         with self._in_turn() as tx:
@@ -277,13 +292,32 @@ class SqlStore:
         with self._reading_once() as tx:
             return brakes.is_refused(tx, digest)
 
-    def release_rules(self) -> bool:
+    def release_rules(self, *, why: str = "") -> bool:
         with self._in_turn() as tx:
-            return brakes.release_rules(tx)
+            return brakes.release_rules(tx, why)
 
-    def revert_rules(self) -> SavedRuling | None:
+    def revert_rules(self, *, why: str = "") -> SavedRuling | None:
         with self._in_turn() as tx:
-            return brakes.revert_rules(tx)
+            return brakes.revert_rules(tx, why)
+
+    # the audit ----------------------------------------------------------------------------------------------------
+
+    def note_act(self, thing: str, word: str, *, why: str = "") -> None:
+        with self._writing_once() as tx:
+            audit.act(tx, thing, word, why)
+
+    def audit(
+        self,
+        things: Collection[str] = (),
+        *,
+        kinds: Collection[AuditKind] = (),
+        since: datetime = EPOCH,
+        until: datetime | None = None,
+        limit: int = 1000,
+    ) -> tuple[AuditLine, ...]:
+        with self._reading() as tx:
+            end = tx.clock() if until is None else ms(until)
+            return audit.lines(tx, things, kinds, ms(since), end, limit)
 
     # delivery -----------------------------------------------------------------------------------------------------
 
@@ -292,12 +326,17 @@ class SqlStore:
             return receipts.endpoint_state(tx, name)
 
     def sending(self, endpoint: str, verb: Verb, revision: int, relay: str) -> int:
-        with self._writing_once() as tx:
+        if verb == "read":
+            with self._writing_once() as tx:
+                return receipts.sending(tx, endpoint, verb, revision, relay)
+        with self._writing() as tx:
+            receipts.note_sent(tx, endpoint, verb, revision, relay)
             return receipts.sending(tx, endpoint, verb, revision, relay)
 
     def placing(self, endpoint: str, revision: int, relay: str) -> int:
         with self._writing() as tx:
             placements.sent(tx, endpoint, relay, revision)
+            receipts.note_sent(tx, endpoint, "put", revision, relay)
             return receipts.sending(tx, endpoint, "put", revision, relay)
 
     def set_login(self, endpoint: str, password_hash: str) -> None:

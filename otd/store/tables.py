@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from otd.model import EPOCH
 
-HEAD = "0005"  # the migration that makes exactly these tables; a test compares. Numbers, so that newer is greater
+HEAD = "0006"  # the migration that makes exactly these tables; a test compares. Numbers, so that newer is greater
 VERSION_TABLE = "otd_version"
 
 LONGEST = timedelta(days=36_500)  # "never" for whoever adds it to now; keeps sums within what a datetime can say
@@ -290,6 +290,21 @@ members = Table(
     Column("maintenance", Boolean, nullable=False, default=False),
     Column("maintenance_why", Text, nullable=False, default=""),
 )
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),  # grows with every row
+    Column("at", BigInteger, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("thing", String(80), nullable=False),
+    Column("word", String(32), nullable=False),
+    Column("revision", BigInteger, nullable=False, default=0),
+    Column("relay", String(64), nullable=False, default=""),
+    Column("who", String(64), nullable=False, default=""),  # of an act: the user of the operating system
+    Column("content", LargeBinary),  # sealed
+)
+Index("audit_thing_at", audit.c.thing, audit.c.at)
+Index("audit_at", audit.c.at)
 
 
 def ms(time: datetime) -> int:

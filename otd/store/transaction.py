@@ -17,6 +17,7 @@ class Transaction:
     connection: Connection
     now: ColumnElement[int]
     vault: Vault
+    actor: str = ""  # the person who opened the store, for the audit
 
     def clock(self) -> int:
         """The time as a number."""

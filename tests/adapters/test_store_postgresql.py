@@ -39,7 +39,7 @@ def database(server: str) -> str:
 
 class TestPostgresql(StoreContract):
     def open(self, database: str, clock: Clock, rng: random.Random) -> Store:
-        return SqlStore(database, KEY, clock=clock, rng=rng)
+        return SqlStore(database, KEY, actor="ann", clock=clock, rng=rng)
 
 
 def test_the_clock_is_the_databases(database: str) -> None:

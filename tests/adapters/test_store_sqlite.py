@@ -47,7 +47,7 @@ def database(path: Path) -> str:
 
 class TestSqlite(StoreContract):
     def open(self, database: str, clock: Clock, rng: random.Random) -> Store:
-        return SqlStore(database, KEY, clock=clock, rng=rng)
+        return SqlStore(database, KEY, actor="ann", clock=clock, rng=rng)
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.contracts.store_audit import AuditContract
 from tests.contracts.store_brakes import BrakesContract
 from tests.contracts.store_delivery import DeliveryContract
 from tests.contracts.store_keeping import KeepingContract
@@ -25,5 +26,6 @@ class StoreContract(
     BrakesContract,
     LearningContract,
     PairingContract,
+    AuditContract,
 ):
     """All of it."""
