@@ -32,20 +32,6 @@ def empty(url: str) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("DELETE FROM meta WHERE name <> 'key'")
         for table in (table.name for table in reversed(metadata.sorted_tables) if table.name != "meta"):
-        for table in (
-            "audit",
-            "contents",
-            "readings",
-            "emptied",
-            "brakes",
-            "rulings",
-            "parts",
-            "endpoints",
-            "rooms",
-            "relays",
-            "work",
-            "lanes",
-        ):
             connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
 
 
