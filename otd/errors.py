@@ -27,9 +27,22 @@ class OtdError(Exception):
 
     code = "error"
 
-    def __init__(self, where: str, why: str, mend: str = "", *, reason: str = "") -> None:
+    requests = 0  # how many a calendar had made until it went wrong; they count against its budget
+
+    def __init__(
+        self,
+        where: str,
+        why: str,
+        mend: str = "",
+        *,
+        reason: str = "",
+        rest: timedelta | None = None,
+        everywhere: bool = False,
+    ) -> None:
+        """`rest` is how long it should be left alone at least; `everywhere`: not it alone, but the whole lane."""
         super().__init__(f"{where}: {why}" + (f" ({mend})" if mend else ""))
         self.where, self.why, self.mend = where, why, mend
+        self.rest, self.everywhere = rest, everywhere
         self.reason = reason  # a word that tells apart what has the same code, such as "password" and "role"
 
 
@@ -51,7 +64,7 @@ class Busy(Retryable):
     code = "busy"
 
     def __init__(self, where: str, why: str, retry_after: timedelta, mend: str = "") -> None:
-        super().__init__(where, why, mend)
+        super().__init__(where, why, mend, rest=retry_after, everywhere=True)
         self.retry_after = retry_after
 
 

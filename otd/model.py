@@ -173,6 +173,7 @@ class Complete:
     taken_at: datetime
     meetings: tuple[Meeting, ...]
     problems: tuple[str, ...] = ()
+    requests: int = field(default=0, compare=False)  # how many it took, where they are counted
 
     def __post_init__(self) -> None:
         _aware(self.taken_at)
@@ -188,6 +189,7 @@ class Empty:
     window: Window
     taken_at: datetime
     problems: tuple[str, ...] = ()
+    requests: int = field(default=0, compare=False)
 
     @property
     def meetings(self) -> tuple[Meeting, ...]:
@@ -246,6 +248,8 @@ class Standing:
     frozen: bool = False  # dial strings that are in place stay, see otd.brake
     reading: str = ""  # the digest of the last reading kept of the room
     emptied: bool = False  # it went from bookings to none a short while ago, or the brake keeps it from doing so
+    budget: int = 0  # of its calendar: requests for a day, 0 when there is no limit
+    asked: int = 0  # how many of them were made today (UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -591,7 +595,8 @@ class Settled:
     """What became of a piece of Work: when it is due again and why.
 
     `error` "" means success and sets attempts to 0. `parked` means that a person is needed. `pause_lane` is what the
-    other side asked for (Retry-After), and holds for everything in the lane.
+    other side asked for (Retry-After), and holds for everything in the lane. `rest` is how long a parked row is left
+    alone, None for a day. `requests` is how many the work took; they count against the lane's budget.
     """
 
     after: timedelta
@@ -600,6 +605,8 @@ class Settled:
     mend: str = ""
     parked: bool = False
     pause_lane: timedelta | None = None
+    rest: timedelta | None = None
+    requests: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -704,6 +711,18 @@ class LaneState:
     paused_until: datetime | None = None
     why: str = ""
     leased: int = 0
+    most: int = 0  # how far the cap may grow; 0: it is fixed
+    budget: int = 0  # requests for a day (UTC), 0: no limit
+    asked: int = 0  # how many were made today
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneSize:
+    """What the settings say of a lane whose cap finds its size: it starts at `cap` and may grow up to `most`."""
+
+    cap: int
+    most: int
+    budget: int = 0  # requests for a day (UTC), 0: no limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

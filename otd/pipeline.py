@@ -15,7 +15,7 @@ import structlog
 
 from otd import deliveries, placing
 from otd.deliveries import GiveUp, Park, Renumber, Send
-from otd.errors import Busy, OtdError, Permanent, Unreachable
+from otd.errors import OtdError, Permanent, Unreachable
 from otd.model import (
     Endpoint,
     EndpointState,
@@ -166,9 +166,12 @@ class Pipeline:
             error=f"{error.where}: {error.why}",
             code=error.code,
             mend=error.mend,
+            requests=error.requests,
+            pause_lane=error.rest if error.everywhere else None,
         )
+        rest = error.rest
+        if rest is not None and not error.everywhere:
+            rest *= 1 << min(attempt, 2)  # what did not help once is asked for more seldom
         if isinstance(error, Permanent):
-            return replace(settled, after=timing.parked, parked=True)
-        if isinstance(error, Busy):
-            return replace(settled, after=max(settled.after, error.retry_after), pause_lane=error.retry_after)
-        return settled
+            return replace(settled, after=timing.parked, parked=True, rest=rest)
+        return settled if rest is None else replace(settled, after=max(settled.after, rest))

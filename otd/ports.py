@@ -28,6 +28,7 @@ from otd.model import (
     Fill,
     Hello,
     KeptReading,
+    LaneSize,
     LaneState,
     Mode,
     Reading,
@@ -191,10 +192,11 @@ class Store(Protocol):
         self,
         rooms: Iterable[Room],
         endpoints: Iterable[Endpoint],
-        lanes: Mapping[str, int],
+        lanes: Mapping[str, int | LaneSize],
         settings_digest: str,
     ) -> None:
-        """Make the rows match the settings; `lanes` are caps by lane name (calendars, pools and `house`).
+        """Make the rows match the settings; `lanes` are caps by lane name (calendars, pools and `house`), or how far a
+        cap may grow and shrink by what otd.pacing makes of the answers.
 
         A new room gets `refresh` work due now in its calendar's lane, a new endpoint `deliver` work in its pool's.
         Rooms and endpoints that are gone lose theirs (endpoint rows stay, marked removed, so that a `forget` can be
@@ -225,8 +227,9 @@ class Store(Protocol):
 
     def finish(self, work: Work, settled: Settled) -> None:
         """Give the lease back, if this claim still holds. A hint that came meanwhile makes the row due at once
-        (a `refresh` whose hints came while it ran: five seconds later). Parked rows stay until `unpark`, or until a day
-        or `settled.after` has passed, whichever is longer. Jitter shortens what is due in half a minute or later."""
+        (a `refresh` whose hints came while it ran: five seconds later). Parked rows stay until `unpark`, or until
+        `settled.rest`, or without one a day or `settled.after` has passed, whichever is longer. Jitter shortens what
+        is due in half a minute or later. The requests, and what went wrong, are the lane's too: see otd.pacing."""
         ...
 
     def next_due(self) -> datetime | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -16,6 +17,7 @@ from otd.dialplan.ruling import Ruling, restored
 from otd.errors import Missing
 from otd.invites import Site
 from otd.model import Booking, Complete, Emptied, Empty, Endpoint, Failed, Policy, Room, Settled, Standing, Window
+from otd.pacing import Budget, period
 from otd.ports import Calendar, Store
 
 LOOK_BACK = timedelta(hours=1)  # meetings that ended this long ago are still read
@@ -31,7 +33,8 @@ class Rulebook:
     policy: Policy
     ruling: Ruling | None = None  # what `plan` and `site` come from; None: they hold whatever the store says
     timing: Timing = field(default_factory=Timing)
-    refresh: timedelta = timedelta(seconds=30)
+    refresh: timedelta = timedelta(seconds=30)  # a room with a meeting near is read this often,
+    idle: timedelta = timedelta(minutes=2)  # and one with nothing ahead today this often, see otd.pacing
     read_within: timedelta = timedelta(seconds=45)
     keep: timedelta = timedelta(days=14)  # readings, for replay
     audited: timedelta = timedelta(days=90)  # the audit
@@ -69,6 +72,7 @@ class Refresh:
         self._store, self._calendars, self._rooms, self._own = store, calendars, rooms, rules
         self._endpoints = endpoints
         self._shown_on = {room: tuple(e for e in endpoints.values() if room in e.rooms) for room in rooms}
+        self._rooms_of = Counter(room.calendar for room in rooms.values())
         self._lock, self._other = Lock(), rules  # the rulebook that is in force, when that is not our own
 
     def room(self, name: str) -> Settled:
@@ -96,8 +100,17 @@ class Refresh:
             if after[endpoint.name] != before[endpoint.name]:
                 self._store.put_part(endpoint.name, name, after[endpoint.name])
             self._show(endpoint, window, {name: after[endpoint.name]})
-        self._store.keep_reading(reading, bodies=rules.bodies, known=standing.reading)
-        return Settled(after=rules.refresh)
+        changed = self._store.keep_reading(reading, bodies=rules.bodies, known=standing.reading)
+        return Settled(after=self._next(room, reading, rules, standing, changed=changed), requests=reading.requests)
+
+    def _next(
+        self, room: Room, reading: Complete | Empty, rules: Rulebook, standing: Standing, *, changed: bool
+    ) -> timedelta:
+        left = max(standing.budget - standing.asked - reading.requests, 0) if standing.budget else None
+        budget = Budget(left=left, rooms=self._rooms_of[room.calendar])
+        return period(
+            reading.meetings, standing.now, refresh=rules.refresh, idle=rules.idle, budget=budget, changed=changed
+        )
 
     def _in_force(self, standing: Standing) -> Rulebook:
         """Our own rulebook, or the one that is in force while the brake holds ours or a person went back from it."""

@@ -19,7 +19,7 @@ from otd.deliveries import Timing
 from otd.dialplan.ruling import Ruling
 from otd.errors import BadSetting
 from otd.judging import settle_rules
-from otd.model import Hello, Receipt
+from otd.model import Hello, LaneSize, Receipt
 from otd.pipeline import Pipeline, Rulebook
 from otd.ports import Calendar, Clock, EndpointDriver, Executor, Pins, Secrets
 from otd.relay.memory import Memory
@@ -27,6 +27,7 @@ from otd.relay.service import Relay
 from otd.settings import Settings
 
 if TYPE_CHECKING:
+    from otd.calendars.expiry import Expiry
     from otd.inbound import Server
     from otd.relay.lists import Lists
     from otd.store.sql import SqlStore
@@ -61,6 +62,17 @@ def calendar(settings: Settings, name: str, clock: Clock | None = None) -> Calen
 
             return EwsCalendar(name, access, secrets=secrets(settings), clock=clock)
     return FilesCalendar(name, access.folder, clock=clock)
+
+
+def credential_expiry(settings: Settings, name: str) -> Expiry | None:
+    """When this calendar's credential ends; None for a kind of calendar whose credential has no end. Raises
+    BadSetting when it cannot be read."""
+    access = settings.calendars[name].access
+    if not isinstance(access, GraphAccess):
+        return None
+    from otd.calendars.expiry import credential_expiry as of_graph
+
+    return of_graph(name, access, secrets(settings))
 
 
 def drivers(settings: Settings, pins: Pins) -> Mapping[str, EndpointDriver]:
@@ -168,6 +180,7 @@ def rulebook(settings: Settings) -> Rulebook:
         bodies=settings.readings.bodies,
         timing=Timing(verify=run.verify, reassert=run.reassert, silence=run.silence),
         refresh=run.refresh,
+        idle=run.idle,
     )
 
 
@@ -228,7 +241,7 @@ class Centre:
         """Adopt the settings, start the relays, then the work. Leases of a former process are given back first: it is
         dead, or the database would not have opened."""
         settings = self.settings
-        lanes = {c.name: c.at_once for c in settings.calendars.values()}
+        lanes: dict[str, int | LaneSize] = {c.name: c.lane for c in settings.calendars.values()}
         lanes |= {pool.name: pool.at_once for pool in settings.pools.values()} | {HOUSE: settings.run.threads}
         self.store.release("")
         key = database_key(settings)

@@ -25,6 +25,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "otd.readings",
         "otd.brake",
         "otd.placing",
+        "otd.pacing",
         "otd.findings",
         "otd.comparing",
         "otd.causes",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Literal
 
 Cloud = Literal["global", "gcc-high", "dod", "china"]
@@ -33,6 +33,7 @@ class GraphAccess:
     certificate: str = ""
     pfx: str = ""
     passphrase: str = ""
+    secret_expires: date | None = None  # the last day of the client secret, which does not say so itself
     cloud: Cloud = "global"
     authority: str = ""  # instead of the cloud's, for a laboratory: https://HOST[:PORT]
     root: str = ""  # instead of the cloud's, for a laboratory: https://HOST[:PORT]

@@ -21,6 +21,7 @@ from otd.calendars.graph_token import Tokens
 from otd.calendars.memo import Memo
 from otd.calendars.owners import Owners
 from otd.calendars.trust import must_be_https, trust
+from otd.calendars.turns import Turns
 from otd.calendars.zone import zone_of
 from otd.errors import Garbled, OtdError, Truncated, Unreachable
 from otd.formats.graph_event import is_draft, meeting
@@ -65,23 +66,25 @@ class GraphCalendar:
         self._root = access.addresses()[1]
         self._memo: Memo[_Kept] = Memo()
         self._owners = Owners()
+        self._turns = Turns(f"{name}: the mailbox")
         self._lock = Lock()
         self._opened: tuple[Http, Tokens] | None = None
 
     def read(self, room: Room, window: Window, *, within: timedelta) -> Reading:
         """See otd.ports.Calendar."""
         taken_at = self._clock.now()
+        call = _Call(f"{self.name}: {room.mailbox}", Deadline.after(within))
         try:
-            found = self._meetings(room, window, Deadline.after(within))
-        except OtdError as error:
+            with self._turns.of(room.mailbox, call.deadline):
+                found = self._meetings(room, window, call)
+        except (OtdError, TimeoutError) as failure:
+            error = failure if isinstance(failure, OtdError) else call.late(within)
+            error.requests = call.requests
             return Failed(room=room.name, taken_at=taken_at, error=error)
-        except TimeoutError:
-            late = Unreachable(self._where(room), f"no whole answer within {within.total_seconds():g} s")
-            return Failed(room=room.name, taken_at=taken_at, error=late)
         meetings = tuple(m for m in found if window.overlaps(m.start, m.end))
         if not meetings:
-            return Empty(room=room.name, window=window, taken_at=taken_at)
-        return Complete(room=room.name, window=window, taken_at=taken_at, meetings=meetings)
+            return Empty(room=room.name, window=window, taken_at=taken_at, requests=call.requests)
+        return Complete(room=room.name, window=window, taken_at=taken_at, meetings=meetings, requests=call.requests)
 
     def close(self) -> None:
         """Give the connections back."""
@@ -103,36 +106,33 @@ class GraphCalendar:
                 self._opened = http, tokens
             return self._opened
 
-    def _where(self, room: Room) -> str:
-        return f"{self.name}: {room.mailbox}"
-
-    def _meetings(self, room: Room, window: Window, deadline: Deadline) -> tuple[Meeting, ...]:
+    def _meetings(self, room: Room, window: Window, call: _Call) -> tuple[Meeting, ...]:
         """All that Graph gives for the window, or for a little more. Raises OtdError and TimeoutError."""
-        where, zone = self._where(room), zone_of(room)
+        where, zone = call.where, zone_of(room)
         url = self._view(room.mailbox, window)
-        body = self._get(url, where, deadline)
+        body = self._get(url, call)
         key, digest = (room.mailbox, room.timezone), sha256(body).digest()
         kept = self._memo.get(key)
         if kept is not None and kept.digest == digest:
             return kept.meetings
         page = _page(body, room.mailbox, where)
-        events = self._rest(page, url, len(body), room, deadline) if page.link else page.events
+        events = self._rest(page, url, len(body), room, call) if page.link else page.events
         meetings = _as_meetings(events, zone, where)
         self._owners.claim(room.mailbox, (m.id for m in meetings), where)
         if not page.link:
             self._memo.put(key, _Kept(digest, meetings), len(body))
         return meetings
 
-    def _rest(self, page: _Page, url: str, size: int, room: Room, deadline: Deadline) -> dict[str, Any]:
+    def _rest(self, page: _Page, url: str, size: int, room: Room, call: _Call) -> dict[str, Any]:
         """The events of this page and of all that follow it."""
-        where, followed, events = self._where(room), {url}, dict(page.events)
+        where, followed, events = call.where, {url}, dict(page.events)
         while page.link:
             if page.link in followed or len(followed) >= PAGES:
                 raise Truncated(where, f"Graph's pages do not end ({len(followed)} were read)")
             if not page.link.startswith(f"{self._root}/"):
                 raise Garbled(where, "Graph's next page is on another host, which is not asked", _STRANGE)
             followed.add(page.link)
-            body = self._get(page.link, where, deadline)
+            body = self._get(page.link, call)
             size += len(body)
             if size > READ_LIMIT:
                 raise Garbled(where, f"the pages together are larger than {READ_LIMIT} bytes")
@@ -153,25 +153,38 @@ class GraphCalendar:
         asked = urlencode(query, safe="$", quote_via=quote)
         return f"{self._root}/v1.0/users/{quote(mailbox, safe='@')}/calendarView?{asked}"
 
-    def _get(self, url: str, where: str, deadline: Deadline) -> bytes:
+    def _get(self, url: str, call: _Call) -> bytes:
         http, tokens = self._open()
-        token = tokens.get(deadline)
-        answer = _ask(http, url, token, where, deadline)
+        token = tokens.get(call.deadline)
+        answer = _ask(http, url, token, call)
         if answer.status == 401:  # run out or revoked; a fresh one once, never in a loop
-            answer = _ask(http, url, tokens.renew(token, deadline), where, deadline)
+            answer = _ask(http, url, tokens.renew(token, call.deadline), call)
         if answer.status != 200:
-            raise refusal(answer, where=where, now=self._clock.now())
+            raise refusal(answer, where=call.where, now=self._clock.now())
         return answer.body
 
 
-def _ask(http: Http, url: str, token: str, where: str, deadline: Deadline) -> Answer:
+@dataclass(slots=True)
+class _Call:
+    """One read of one room, on its way."""
+
+    where: str
+    deadline: Deadline
+    requests: int = 0  # to Graph; each counts against the calendar's budget
+
+    def late(self, within: timedelta) -> OtdError:
+        return Unreachable(self.where, f"no whole answer within {within.total_seconds():g} s")
+
+
+def _ask(http: Http, url: str, token: str, call: _Call) -> Answer:
+    call.requests += 1
     headers = {
         "Authorization": f"Bearer {token}",
         "Prefer": PREFER,
         "Accept": "application/json",
         "client-request-id": str(uuid4()),
     }
-    return http.request("GET", url, where=where, within=deadline.left(), headers=headers)
+    return http.request("GET", url, where=call.where, within=call.deadline.left(), headers=headers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,9 @@ from otd.errors import BadSetting, Busy, Denied, Garbled, Missing, OtdError, Tru
 from otd.outbound import Answer
 
 BUSY = timedelta(seconds=15)  # when Graph asks to wait and does not say how long
+FORBIDDEN = timedelta(minutes=30)  # Exchange sees a change of rights that late, and later the more it is asked
+NOT_THERE = timedelta(hours=1)  # an address does not become right by asking
+REFUSED = timedelta(minutes=5)  # a token or a sign-in that is refused is refused for every room
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 _REQUEST_ID = re.compile(r"[0-9A-Fa-f-]{8,64}")
 
@@ -32,14 +35,15 @@ def refusal(answer: Answer, *, where: str, now: datetime) -> OtdError:
     code = _code(answer.body)
     said = f"Graph answered {answer.status}{f' {code}' if code else ''}{_request_id(answer)}"
     if code in ("MailboxNotEnabledForRESTAPI", "MailboxNotSupportedForRESTAPI"):
-        return Missing(where, said, _ELSEWHERE)
+        return Missing(where, said, _ELSEWHERE, rest=NOT_THERE)
     match answer.status:
         case 401:
-            return Denied(where, said, "a fresh token was refused: check tenant, cloud and application id")
+            mend = "a fresh token was refused: check tenant, cloud and application id"
+            return Denied(where, said, mend, rest=REFUSED, everywhere=True)
         case 403:
-            return Denied(where, said, _SCOPE)
+            return Denied(where, said, _SCOPE, rest=FORBIDDEN)
         case 404:
-            return Missing(where, said, _ADDRESS)
+            return Missing(where, said, _ADDRESS, rest=NOT_THERE)
         case 410:
             return Truncated(where, f"{said}: the page to read on from is gone")
         case 429:
@@ -94,10 +98,12 @@ def sign_in_refused(result: Mapping[str, Any], where: str) -> OtdError:
     number = f" (AADSTS{codes[0]})" if codes else ""
     known = next((_SIGN_IN[c] for c in codes if c in _SIGN_IN), None)
     if known is not None:
-        return Denied(where, f"Entra ID gives no token: {known[0]}{number}", known[1])
+        why = f"Entra ID gives no token: {known[0]}{number}"
+        return Denied(where, why, known[1], rest=REFUSED, everywhere=True)
     if word in ("temporarily_unavailable", "server_error"):
         return Unreachable(where, f"Entra ID gives no token: {word}{number}")
-    return Denied(where, f"Entra ID gives no token: {word}{number}", "check tenant, client_id and credential")
+    why = f"Entra ID gives no token: {word}{number}"
+    return Denied(where, why, "check tenant, client_id and credential", rest=REFUSED, everywhere=True)
 
 
 def sign_in_failed(answer: Answer, where: str, now: datetime) -> OtdError | None:
@@ -122,4 +128,5 @@ def sign_in_failed(answer: Answer, where: str, now: datetime) -> OtdError | None
 
 def tenant_unknown(where: str) -> OtdError:
     """Entra ID has no such tenant."""
-    return BadSetting(where, "Entra ID does not know the tenant", "check tenant and cloud")
+    why, mend = "Entra ID does not know the tenant", "check tenant and cloud"
+    return BadSetting(where, why, mend, rest=REFUSED, everywhere=True)

@@ -122,15 +122,20 @@ class Tokens:
         opened = {"passphrase": self._secrets.get(access.passphrase)} if access.passphrase else {}
         if access.pfx:
             return {"private_key_pfx_path": access.pfx} | opened
-        pem = self._secrets.get(access.certificate)
-        key, certificate = _KEY.search(pem), _CERTIFICATE.search(pem)
-        if key is None or certificate is None:
-            raise BadSetting(
-                self._where,
-                f"the secret {access.certificate} does not hold a private key and a certificate",
-                "store both as PEM, one after the other",
-            )
-        return {"private_key": key[0], "public_certificate": certificate[0]} | opened
+        key, certificate = pem_parts(self._secrets.get(access.certificate), access.certificate, self._where)
+        return {"private_key": key, "public_certificate": certificate} | opened
+
+
+def pem_parts(pem: str, secret: str, where: str) -> tuple[str, str]:
+    """The private key and the certificate in the text of this secret. Raises BadSetting."""
+    key, certificate = _KEY.search(pem), _CERTIFICATE.search(pem)
+    if key is None or certificate is None:
+        raise BadSetting(
+            where,
+            f"the secret {secret} does not hold a private key and a certificate",
+            "store both as PEM, one after the other",
+        )
+    return key[0], certificate[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,8 @@ def everything(settings: Settings) -> list[Check]:
     checks += [partial(check_secret, secrets, name, users) for name, users in settings.secret_names().items()]
     for name in settings.calendars:
         rooms = [room for room in settings.rooms.values() if room.calendar == name]
+        if settings.calendars[name].kind == "graph":
+            checks.append(partial(check_credential, settings, name, clock))
         checks.append(partial(check_calendar, name, partial(wiring.calendar, settings, name), rooms, clock))
     checks += [partial(check_relay, settings, name) for name in settings.relays]
     checks += [partial(_through_its_pool, settings, endpoint) for endpoint in settings.endpoints.values()]
@@ -117,6 +119,30 @@ def check_secret(secrets: Secrets, name: str, users: Sequence[str]) -> Line:
     except OtdError as error:
         return _failed("secret", name, tried, error, f"{' and '.join(users)} cannot work")
     return Line(kind="secret", name=name, tried=tried, ok=True, result="found")
+
+
+def check_credential(settings: Settings, name: str, clock: Clock) -> Line:
+    """When the credential of a calendar in Exchange Online ends."""
+    from otd import wiring
+
+    tried = "looked when it ends"
+    try:
+        expiry = wiring.credential_expiry(settings, name)
+    except OtdError as error:
+        return _failed("credential", name, tried, error, "no room of it can be read")
+    if expiry is None or expiry.at is None:
+        result = "a secret does not say; write secret_expires, to be warned 30 days ahead"
+        return Line(kind="credential", name=name, tried=tried, ok=True, result=result)
+    near = expiry.is_near(clock.now())
+    return Line(
+        kind="credential",
+        name=name,
+        tried=tried,
+        ok=not near,
+        result=f"the {expiry.what} ends on {expiry.at:%Y-%m-%d}" if expiry.at > clock.now() else "it has ended",
+        consequence="from then on no room of it can be read" if near else "",
+        mend="make a new one in Entra ID, and store it before the old one ends" if near else "",
+    )
 
 
 # --- calendars ----------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from otd.cli.options import examples, with_config, with_json
 
 if TYPE_CHECKING:
     from otd.model import EndpointState, RoomState, WorkState
+    from otd.settings import Settings
     from otd.store.sql import SqlStore
 
 BY_ITS_WORK = ("waiting", "unread", "leaving", "placed", "observed", "overwritten", "refused elsewhere")
@@ -33,9 +34,10 @@ def status(config: str, as_json: bool) -> int:
     from otd.cli.output import print_json
     from otd.wiring import store
 
-    database = store(otd_settings.load(Path(config), os.environ))
+    settings = otd_settings.load(Path(config), os.environ)
+    database = store(settings)
     try:
-        found = report(database)
+        found = report(database) | {"credentials": credentials(settings)}
     finally:
         database.close()
     if as_json:
@@ -82,6 +84,9 @@ def report(store: SqlStore) -> dict[str, Any]:
             {
                 "name": lane.name,
                 "at_once": lane.cap,
+                "at_once_most": lane.most or lane.cap,
+                "requests_today": lane.asked,
+                "requests_per_day": lane.budget,
                 "running": lane.leased,
                 "paused_until": _iso(lane.paused_until if lane.paused_until and lane.paused_until > now else None),
                 "why": lane.why,
@@ -89,6 +94,24 @@ def report(store: SqlStore) -> dict[str, Any]:
             for lane in store.lanes()
         ],
     }
+
+
+def credentials(settings: Settings) -> list[dict[str, Any]]:
+    """When each calendar's credential ends; `near` when it is time to make a new one, or when it cannot be read."""
+    from otd.errors import OtdError
+    from otd.wiring import SystemClock, credential_expiry
+
+    now, found = SystemClock().now(), []
+    for name in settings.calendars:
+        try:
+            expiry = credential_expiry(settings, name)
+        except OtdError as error:
+            found.append({"calendar": name, "what": "credential", "ends": None, "near": True, "why": error.why})
+            continue
+        if expiry is not None:
+            near = expiry.is_near(now)
+            found.append({"calendar": name, "what": expiry.what, "ends": _iso(expiry.at), "near": near, "why": ""})
+    return found
 
 
 def _room(state: RoomState, work: WorkState | None, now: datetime) -> dict[str, Any]:
@@ -194,6 +217,7 @@ def _print(found: dict[str, Any]) -> None:
         [(r["name"], r["pool"], r["state"], r["version"], _ago(r["last_seen"], now)) for r in found["relays"]],
         title="Relays",
     )
+    _print_calendars(found, now)
     for brake in found["held"]:
         what = "The rules are" if brake["name"] == "rules" else f"{brake['things']} rooms of {brake['name']} are"
         click.echo(f"\n{what} held by the brake since {_ago(brake['since'], now)}: {brake['why']}\n  {brake['mend']}")
@@ -207,6 +231,35 @@ def _print(found: dict[str, Any]) -> None:
             click.echo(f"\n{row['name']}: {problem}")
         for note in row.get("notes", ()):
             click.echo(f"\n{row['name']}: {note['text']} ({note['mend']})")
+
+
+def _print_calendars(found: dict[str, Any], now: datetime) -> None:
+    """What the calendars were asked today, and the credentials that end."""
+    from otd.cli.output import print_table
+
+    paced = [lane for lane in found["lanes"] if lane["requests_today"] or lane["requests_per_day"]]
+    if paced:
+        click.echo()
+        print_table(
+            ("Calendar", "Running", "At once", "Requests today", "Of"),
+            [
+                (
+                    lane["name"],
+                    lane["running"],
+                    f"{lane['at_once']} (up to {lane['at_once_most']})",
+                    lane["requests_today"],
+                    lane["requests_per_day"] or "no limit",
+                )
+                for lane in paced
+            ],
+            title="Calendars",
+        )
+    for one in found["credentials"]:
+        if one["near"] and one["ends"]:
+            ends = f"ends {_in(one['ends'], now)}, on {one['ends'][:10]}; make a new one in Entra ID before it does"
+            click.echo(f"\nThe {one['what']} of {one['calendar']} {ends}")
+        elif one["near"]:
+            click.echo(f"\nThe credential of {one['calendar']} cannot be used: {one['why']} (run `otd check`)")
 
 
 def _why(row: dict[str, Any], now: datetime) -> str:

@@ -60,6 +60,7 @@ class Graph:
         self.faults = Faults(KNOWN, apart=frozenset(("token",)))
         self.requests = Requests()
         self._running: Counter[str] = Counter()
+        self._most: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -74,6 +75,10 @@ class Graph:
         answer = await self._tenants(call) or await self._graphs(call)
         response = Response(answer.body, answer.status, dict(answer.headers), answer.media_type)
         await on_the_wire(answer.fault, response)(scope, receive, send)
+
+    def most_at_once(self, mailbox: str) -> int:
+        """How many requests about this mailbox were ever being answered at the same time."""
+        return self._most[mailbox.casefold()]
 
     async def _tenants(self, call: Call) -> Answer | None:
         answer = self.tenant.answer(call)
@@ -114,6 +119,7 @@ class Graph:
         if self._running[key] >= AT_ONCE:
             raise _status(429, retry_after=1)
         self._running[key] += 1
+        self._most[key] = max(self._most[key], self._running[key])
         try:
             await asyncio.sleep(self.latency)
             fault = self.faults.take(address, "calendarView")

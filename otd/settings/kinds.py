@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from difflib import get_close_matches
 from ipaddress import IPv6Address, ip_address
 from typing import Annotated, Literal
@@ -94,6 +94,13 @@ def between(least: str, most: str) -> Callable[[object], timedelta]:
         return length
 
     return check
+
+
+def dated(value: object) -> date:
+    """A day, as TOML writes it."""
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    raise wrong("a day is needed", "write it like 2027-03-31, without quotes")
 
 
 def listed(value: object) -> tuple[object, ...]:

@@ -91,7 +91,12 @@ def _settings(path: Path, tables: Tables, mistakes: tuple[Mistake, ...]) -> Sett
         calendars=MappingProxyType(
             {
                 name: CalendarSettings(
-                    name=name, access=_access(table, folder, cas), at_once=table.at_once, label=table.label
+                    name=name,
+                    access=_access(table, folder, cas),
+                    at_once=table.at_once,
+                    most=_most(table),
+                    budget=0 if isinstance(table, FilesTable) else table.requests_per_day,
+                    label=table.label,
                 )
                 for name, table in tables.calendars.items()
             }
@@ -119,6 +124,7 @@ def _settings(path: Path, tables: Tables, mistakes: tuple[Mistake, ...]) -> Sett
             database_password=run.database_password,
             state=folder / run.state,
             refresh=run.refresh,
+            idle=run.refresh_idle or 4 * run.refresh,
             verify=run.verify,
             silence=run.silence,
             reassert=run.reassert,
@@ -165,6 +171,7 @@ def _access(
         certificate=table.certificate,
         pfx=str(folder / table.pfx) if table.pfx else "",
         passphrase=table.passphrase,
+        secret_expires=table.secret_expires,
         cloud=table.cloud,
         authority=table.authority,
         root=table.root,
@@ -178,6 +185,13 @@ def _bus(tables: Tables, cas: Mapping[str, Path]) -> BusSettings | None:
     keys = _keys(tables.bus)
     ca = keys.pop("ca")
     return BusSettings(**keys, ca_file=str(cas[ca]) if ca else "")
+
+
+def _most(table: GraphTable | EwsTable | FilesTable) -> int:
+    """How far a calendar's cap may grow: Exchange Server states its limits, Exchange Online's have to be found."""
+    if isinstance(table, GraphTable):
+        return max(table.at_once, table.at_once_most)
+    return table.at_once if isinstance(table, EwsTable) else 0
 
 
 def _face(table: RelayTable, folder: Path) -> FaceAccess | None:

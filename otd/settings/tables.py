@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Annotated, Literal
 
 from annotated_types import Ge, Le
@@ -30,6 +30,7 @@ from otd.settings.kinds import (
     Vhost,
     Zone,
     between,
+    dated,
     listed,
 )
 
@@ -37,6 +38,7 @@ _STRICT = ConfigDict(extra="forbid")
 Strategy = Annotated[tuple[Literal["token", "token-split", "sip", "location", "html"], ...], BeforeValidator(listed)]
 MinimumTls = Literal["1.0", "1.2", "1.3"]
 AtOnce = Annotated[int, Strict(), Ge(1), Le(1000)]
+PerDay = Annotated[int, Strict(), Ge(0), Le(1_000_000_000)]
 
 
 @with_config(_STRICT)
@@ -51,11 +53,14 @@ class GraphTable:
     certificate: SecretName = ""
     pfx: str = ""
     passphrase: SecretName = ""
+    secret_expires: Annotated[date | None, BeforeValidator(dated)] = None
     cloud: Cloud = "global"
     authority: Url = ""
     root: Url = ""
     ca: Name = ""
     at_once: AtOnce = 8
+    at_once_most: AtOnce = 64
+    requests_per_day: PerDay = 1_000_000
     label: Label = ""
 
 
@@ -73,6 +78,7 @@ class EwsTable:
     build: Literal["15.0", "15.1", "15.2"] = "15.2"
     ca: Name = ""
     at_once: AtOnce = 4
+    requests_per_day: PerDay = 1_000_000
     label: Label = ""
 
 
@@ -201,6 +207,7 @@ class RunTable:
     database_password: SecretName = ""
     state: Text = "state"
     refresh: Annotated[timedelta, BeforeValidator(between("1s", "1h"))] = timedelta(seconds=30)
+    refresh_idle: Annotated[timedelta, BeforeValidator(between("0s", "24h"))] = timedelta(0)
     verify: Annotated[timedelta, BeforeValidator(between("10s", "24h"))] = timedelta(minutes=5)
     silence: Annotated[timedelta, BeforeValidator(between("1m", "7d"))] = timedelta(minutes=15)
     reassert: Annotated[timedelta, BeforeValidator(between("1m", "7d"))] = timedelta(hours=1)

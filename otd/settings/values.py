@@ -12,7 +12,7 @@ from typing import Literal
 from otd.calendars.access import EwsAccess, GraphAccess
 from otd.dialplan import Rule
 from otd.invites.site import Site
-from otd.model import Endpoint, Mode, Policy, Room
+from otd.model import Endpoint, LaneSize, Mode, Policy, Room
 from otd.settings.mistakes import Mistake
 from otd.settings.secrets import NamedSecrets
 
@@ -26,12 +26,20 @@ class FilesAccess:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalendarSettings:
-    """A configured Calendar. `at_once` is the cap of its lane."""
+    """A configured Calendar. `at_once` is the cap that its lane begins with, `most` how far that may grow (0: it stays,
+    and its answers are not looked at), `budget` the requests for a day (0: no limit)."""
 
     name: str
     access: GraphAccess | EwsAccess | FilesAccess
     at_once: int
+    most: int = 0
+    budget: int = 0
     label: str = ""
+
+    @property
+    def lane(self) -> LaneSize:
+        """What its lane is to be."""
+        return LaneSize(cap=self.at_once, most=self.most, budget=self.budget)
 
     @property
     def kind(self) -> Literal["graph", "ews", "files"]:
@@ -113,7 +121,8 @@ class RunSettings:
     database_file: Path | None  # the file of SQLite, None for a server
     database_password: str  # the name of a secret, "" for none
     state: Path  # a folder for what must outlive a restart besides the database: pins and revisions of relays
-    refresh: timedelta  # every room's calendar is read at least this often
+    refresh: timedelta  # a room with a meeting near is read this often
+    idle: timedelta  # a room with nothing ahead today is read this often
     verify: timedelta  # a confirmed list is read back this often
     silence: timedelta  # an endpoint that fetches its list and did not for so long is said to be silent
     reassert: timedelta  # a list that keeps differing is put again this often

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, delete, insert, select, tuple_, update
 
-from otd.model import Endpoint, Room
+from otd.model import Endpoint, LaneSize, Room
 from otd.store import audit, claims, learning, records
 from otd.store.configured import endpoint_in, leaving_in, seal_endpoint
 from otd.store.tables import endpoints, lanes, meta, parts, rooms, span, work
@@ -22,7 +22,7 @@ def adopt(
     tx: Transaction,
     wanted_rooms: Collection[Room],
     wanted_endpoints: Collection[Endpoint],
-    caps: Mapping[str, int],
+    caps: Mapping[str, int | LaneSize],
     settings_digest: str,
 ) -> None:
     """See `otd.ports.Store.adopt`."""
@@ -37,17 +37,27 @@ def adopt(
         audit.act(tx, "settings", "changed")
 
 
-def _lanes(tx: Transaction, caps: Mapping[str, int]) -> None:
-    known = dict(
-        tx.connection.execute(select(lanes.c.name, lanes.c.cap).order_by(lanes.c.name).with_for_update()).all()
-    )
-    new = [{"name": name, "cap": cap} for name, cap in caps.items() if name not in known]
-    changed = [{"this": name, "limit": cap} for name, cap in caps.items() if known.get(name, cap) != cap]
-    _each(tx, insert(lanes), new)
-    _each(tx, update(lanes).where(lanes.c.name == bindparam("this")).values(cap=bindparam("limit")), changed)
+def _lanes(tx: Transaction, caps: Mapping[str, int | LaneSize]) -> None:
+    """A lane that found its size keeps it, unless the settings say something else than before; so does a pause, which a
+    new budget ends."""
+    known = {row.name: row for row in tx.connection.execute(select(lanes).order_by(lanes.c.name).with_for_update())}
+    for name, wanted in caps.items():
+        size = wanted if isinstance(wanted, LaneSize) else LaneSize(cap=wanted, most=0)
+        first = {"cap": size.cap, "first": size.cap, "most": size.most}
+        row = known.get(name)
+        if row is None:
+            tx.connection.execute(insert(lanes).values(name=name, budget=size.budget, **first))
+            continue
+        changes: dict[str, Any] = {}
+        if (row.first or row.cap, row.most) != (size.cap, size.most):
+            changes |= first | {"good": 0}
+        if row.budget != size.budget:
+            changes |= {"budget": size.budget, "paused_until": 0, "why": ""}
+        if changes:
+            tx.connection.execute(update(lanes).where(lanes.c.name == name).values(changes))
 
 
-def _unused_lanes(tx: Transaction, caps: Mapping[str, int]) -> None:
+def _unused_lanes(tx: Transaction, caps: Mapping[str, int | LaneSize]) -> None:
     """A pool that is gone keeps its lane while a `forget` has to pass through it."""
     tx.connection.execute(delete(lanes).where(lanes.c.name.not_in(caps), lanes.c.name.not_in(select(work.c.lane))))
 

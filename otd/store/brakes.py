@@ -12,6 +12,7 @@ from sqlalchemy import delete, func, insert, select, update
 from otd import brake
 from otd.brake import Floor
 from otd.model import Booking, Brake, Emptied, SavedRuling, Standing
+from otd.pacing import asked_today
 from otd.store import audit, claims, records
 from otd.store.tables import at, brakes, emptied, lanes, readings, rooms, rulings, span, work
 from otd.store.transaction import Transaction
@@ -33,6 +34,7 @@ def standing(tx: Transaction, room: str) -> Standing:
         .scalar_subquery()
     )
     mark = select(emptied.c.room).where(emptied.c.room == room).scalar_subquery()
+    lane = select(work.c.lane).where(work.c.key == f"refresh:{room}").scalar_subquery()
     row = tx.connection.execute(
         select(
             tx.now.label("now"),
@@ -40,6 +42,10 @@ def standing(tx: Transaction, room: str) -> Standing:
             is_frozen.label("frozen"),
             newest.label("reading"),
             mark.label("mark"),
+            *(
+                select(column).where(lanes.c.name == lane).scalar_subquery().label(column.name)
+                for column in (lanes.c.budget, lanes.c.asked, lanes.c.day)
+            ),
         )
     ).one()
     return Standing(
@@ -48,6 +54,8 @@ def standing(tx: Transaction, room: str) -> Standing:
         frozen=row.frozen is not None,
         reading=row.reading or "",
         emptied=row.mark is not None,
+        budget=row.budget or 0,
+        asked=asked_today(row.asked or 0, row.day or 0, at(row.now)),
     )
 
 

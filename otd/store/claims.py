@@ -34,7 +34,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.dml import ReturningUpdate
 
+from otd import pacing
 from otd.model import LaneState, Settled, Work, WorkKind, WorkState
+from otd.pacing import Pace
 from otd.store.tables import at, at_or_none, endpoints, lanes, ms, parts, span, work
 from otd.store.transaction import Transaction, greatest, least, line
 
@@ -265,8 +267,8 @@ def _begun(now: ColumnElement[int]) -> Update:
 
 def finish(tx: Transaction, item: Work, settled: Settled, rng: random.Random) -> None:
     """See `otd.ports.Store.finish`. A period is an upper bound: jitter only shortens it."""
-    if settled.pause_lane:
-        _pause_for(tx, item, settled.pause_lane, settled.error)
+    if settled.pause_lane is not None or settled.requests or settled.error:
+        _note_in_lane(tx, item, settled)
     tx.connection.execute(
         _finished(tx.now, failed=bool(settled.error) or settled.parked, parked=settled.parked),
         _mine(item)
@@ -304,21 +306,27 @@ def _finished(now: ColumnElement[int], *, failed: bool, parked: bool) -> Update:
 
 def _shortened(settled: Settled, rng: random.Random) -> int:
     if settled.parked:
-        return span(max(settled.after, PARKED))
+        return span(max(settled.after, PARKED) if settled.rest is None else settled.rest)
     if settled.after < EXACT:
         return span(settled.after)
     return int(span(settled.after) * (1 - JITTER * rng.random()))
 
 
-def _pause_for(tx: Transaction, item: Work, pause: timedelta, why: str) -> None:
+def _note_in_lane(tx: Transaction, item: Work, settled: Settled) -> None:
+    """What the answer means for the whole lane. Locks it, unless the claim is lost."""
     lane = select(work.c.lane).where(_held()).scalar_subquery()
-    until = tx.now + span(pause)
-    tx.connection.execute(
-        update(lanes)
-        .where(lanes.c.name == lane, lanes.c.paused_until < until)
-        .values(paused_until=until, why=line(why)),
-        _mine(item),
-    )
+    row = tx.connection.execute(
+        select(lanes, tx.now.label("now")).where(lanes.c.name == lane).with_for_update(), _mine(item)
+    ).one_or_none()
+    if row is None:
+        return
+    columns = ("cap", "most", "good", "bad", "asked", "day", "budget", "why")
+    before = Pace(paused_until=at(row.paused_until), **{name: getattr(row, name) for name in columns})
+    after = pacing.answered(before, settled, at(row.now))
+    if after != before:
+        values = {name: getattr(after, name) for name in columns} | {"paused_until": ms(after.paused_until)}
+        values["why"] = line(after.why)
+        tx.connection.execute(update(lanes).where(lanes.c.name == row.name).values(values))
 
 
 def pause(tx: Transaction, lane: str, until: datetime, why: str) -> None:
@@ -395,6 +403,9 @@ def lane_states(tx: Transaction) -> tuple[LaneState, ...]:
             paused_until=at(row.paused_until) if row.paused_until > row.now else None,
             why=row.why if row.paused_until > row.now else "",
             leased=row.leased,
+            most=row.most,
+            budget=row.budget,
+            asked=pacing.asked_today(row.asked, row.day, at(row.now)),
         )
         for row in rows
     )

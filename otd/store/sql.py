@@ -25,6 +25,7 @@ from otd.model import (
     EndpointState,
     Hello,
     KeptReading,
+    LaneSize,
     LaneState,
     Mode,
     Reading,
@@ -137,7 +138,7 @@ class SqlStore:
         self,
         rooms: Iterable[Room],
         endpoints: Iterable[Endpoint],
-        lanes: Mapping[str, int],
+        lanes: Mapping[str, int | LaneSize],
         settings_digest: str,
     ) -> None:
         with self._in_turn() as tx:
@@ -158,7 +159,8 @@ class SqlStore:
             return claims.begin(tx, work)
 
     def finish(self, work: Work, settled: Settled) -> None:
-        with self._writing() if settled.pause_lane is not None else self._writing_once() as tx:
+        together = settled.pause_lane is not None or settled.requests or settled.error
+        with self._writing() if together else self._writing_once() as tx:
             claims.finish(tx, work, settled, self._rng)
 
     def next_due(self) -> datetime | None:

@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from otd.model import EPOCH
 
-HEAD = "0006"  # the migration that makes exactly these tables; a test compares. Numbers, so that newer is greater
+HEAD = "0007"  # the migration that makes exactly these tables; a test compares. Numbers, so that newer is greater
 VERSION_TABLE = "otd_version"
 
 LONGEST = timedelta(days=36_500)  # "never" for whoever adds it to now; keeps sums within what a datetime can say
@@ -49,6 +49,14 @@ lanes = Table(
     Column("cap", Integer, nullable=False),
     Column("paused_until", BigInteger, nullable=False, default=0),
     Column("why", Text, nullable=False, default=""),
+    # What follows is of lanes whose cap finds its size, see otd.pacing.
+    Column("first", Integer, nullable=False, default=0, server_default="0"),  # the cap that the settings begin with
+    Column("most", Integer, nullable=False, default=0, server_default="0"),  # 0: the cap is fixed
+    Column("good", Integer, nullable=False, default=0, server_default="0"),
+    Column("bad", Integer, nullable=False, default=0, server_default="0"),
+    Column("asked", BigInteger, nullable=False, default=0, server_default="0"),
+    Column("day", Integer, nullable=False, default=0, server_default="0"),
+    Column("budget", BigInteger, nullable=False, default=0, server_default="0"),
 )
 
 work = Table(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -17,6 +17,7 @@ from otd.model import (
     Endpoint,
     EndpointState,
     Hello,
+    LaneSize,
     Meeting,
     Room,
     Settled,
@@ -87,11 +88,11 @@ class StoreCase:
         *,
         rooms: int | tuple[Room, ...] = 1,
         endpoints: tuple[Endpoint, ...] = (),
-        caps: dict[str, int] | None = None,
+        caps: Mapping[str, int | LaneSize] | None = None,
         digest: str = "settings",
     ) -> None:
         many = rooms if isinstance(rooms, tuple) else tuple(a_room(n + 1) for n in range(rooms))
-        self.store.adopt(many, endpoints, CAPS | (caps or {}), digest)
+        self.store.adopt(many, endpoints, {**CAPS, **(caps or {})}, digest)
 
     def claim(self, limit: int = 100, owner: str = "me", **more: Any) -> tuple[Work, ...]:
         return self.store.claim(owner, limit=limit, lease=LEASE, **more)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from otd.model import (
-    Settled,
-)
+from otd.model import LaneSize, LaneState, Settled
 from tests.contracts.store_case import DAY, LEASE, StoreCase, a_room
 from tests.values import HOUR, MINUTE, SECOND, T0, a_booking, an_endpoint
 
@@ -93,6 +91,68 @@ class LanesContract(StoreCase):
         self.store.pause("office", T0 + HOUR, "outage")
         self.pass_time(HOUR)
         assert len(self.claim()) == 4
+
+    # lanes that find their size ---------------------------------------------------------------------------------------
+
+    def paced(self, name: str = "office") -> LaneState:
+        return next(lane for lane in self.store.lanes() if lane.name == name)
+
+    def adopt_paced(self, *, rooms: int = 1, budget: int = 0, cap: int = 2, most: int = 8) -> None:
+        self.adopt(rooms=rooms, caps={"office": LaneSize(cap=cap, most=most, budget=budget)})
+
+    def test_good_answers_let_a_lane_run_more_at_once_up_to_its_limit(self) -> None:
+        self.adopt_paced(rooms=20)
+        assert len(self.names()) == 2
+        self.pass_time(LEASE)
+        for _ in range(20):
+            for work in self.claim():
+                self.store.finish(work, Settled(after=SECOND, requests=150))
+            self.pass_time(MINUTE)
+        assert (self.paced().cap, self.paced().most) == (8, 8)
+        assert len(self.claim()) == 8
+
+    def test_a_busy_answer_halves_the_cap_and_the_lane_is_paused(self) -> None:
+        self.adopt_paced(cap=8)
+        self.run(error="429", code="busy", pause_lane=MINUTE, requests=1)
+        assert (self.paced().cap, self.paced().paused_until) == (4, T0 + MINUTE)
+
+    def test_a_found_size_outlives_a_restart_and_ends_with_other_settings(self) -> None:
+        self.adopt_paced(cap=8)
+        self.run(error="429", code="busy", pause_lane=SECOND)
+        self.adopt_paced(cap=8)
+        assert self.paced().cap == 4
+        self.adopt_paced(cap=6)
+        assert self.paced().cap == 6
+
+    def test_requests_are_counted_for_the_day_and_a_used_up_budget_pauses_until_midnight(self) -> None:
+        self.adopt_paced(budget=10)
+        self.run(after=MINUTE, requests=5)
+        assert (self.paced().asked, self.paced().budget) == (5, 10)
+        standing = self.store.standing("room1")
+        assert (standing.asked, standing.budget) == (5, 10)
+        self.pass_time(MINUTE)
+        self.run(after=MINUTE, requests=4)
+        until = self.paced().paused_until
+        assert until is not None
+        assert until - T0 <= DAY
+        self.pass_time(until - self.clock.time)
+        assert self.store.standing("room1").asked == 0
+        assert self.names() == ["room1"]
+
+    def test_a_larger_budget_ends_the_pause(self) -> None:
+        self.adopt_paced(budget=2)
+        self.run(after=MINUTE, requests=1)
+        assert self.paced().paused_until is not None
+        self.adopt_paced(budget=100)
+        assert self.paced().paused_until is None
+
+    def test_the_requests_of_a_lost_claim_change_no_lane(self) -> None:
+        self.adopt_paced()
+        lost = self.claim_one()
+        self.pass_time(LEASE)
+        self.claim_one()
+        self.store.finish(lost, Settled(after=MINUTE, requests=5))
+        assert self.paced().asked == 0
 
     # when to look again -----------------------------------------------------------------------------------------------
 

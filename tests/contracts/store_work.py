@@ -237,6 +237,15 @@ class WorkContract(StoreCase):
         self.pass_time(3650 * DAY)
         assert self.claim() == ()
 
+    def test_a_parked_row_may_be_tried_again_after_a_rest_of_its_own(self) -> None:
+        self.adopt()
+        self.run(after=DAY, error="forbidden", code="denied", parked=True, rest=30 * MINUTE)
+        self.store.hint("refresh", "room1")
+        self.pass_time(29 * MINUTE)
+        assert self.claim() == ()
+        self.pass_time(MINUTE)
+        assert self.names() == ["room1"]
+
     def test_a_hint_while_a_parked_row_is_tried_counts_when_it_works_again(self) -> None:
         self.adopt(rooms=0, endpoints=(an_endpoint(),))
         self.run(error="refused", parked=True)
