@@ -240,6 +240,19 @@ class ReadingMark:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """One version of a meeting among the kept readings of its room. Times are the database's."""
+
+    kept: KeptMeeting
+    first: datetime  # of the first reading that holds it
+    last: datetime  # of the last one that does
+    before: datetime | None  # where the window of the reading before that one ended; None when there was none
+
+    def __post_init__(self) -> None:
+        _aware(self.first, self.last, self.before)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """What a refresh has to know before it begins: the database's clock, and what is remembered of the room."""
 

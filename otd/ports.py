@@ -39,6 +39,7 @@ from otd.model import (
     RoomState,
     SavedRuling,
     Settled,
+    Sighting,
     Standing,
     Verb,
     Window,
@@ -307,6 +308,11 @@ class Store(Protocol):
 
     def last_reading(self, room: str) -> KeptReading | None:
         """The newest one of the room."""
+        ...
+
+    def sightings(self, room: str) -> tuple[Sighting, ...]:
+        """Every version of every meeting in the kept readings of the room, in the order in which they were first seen.
+        Versions that differ in nothing but their change key are one."""
         ...
 
     def unchanged(self, reading: Complete | Empty, *, bodies: bool = True) -> frozenset[str]:

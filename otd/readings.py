@@ -8,16 +8,23 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from otd.invites import text as texts
 from otd.model import KeptMeeting, Meeting, Person
 
 
 def kept(meeting: Meeting, *, bodies: bool = True) -> KeptMeeting:
     """The meeting as it is kept."""
-    left_out = bool(meeting.body.strip()) and (meeting.private or not bodies)
+    left_out = (meeting.private or not bodies) and not is_blank(meeting)
     reduced = replace(
         meeting, attendees=domains_of(meeting.attendees), body="" if left_out or not bodies else meeting.body
     )
     return KeptMeeting(meeting=reduced, body_left_out=left_out)
+
+
+def is_blank(meeting: Meeting) -> bool:
+    """Whether nothing can be read in its body: Exchange leaves the frame of a page where it deletes the text."""
+    source = meeting.body
+    return not source.strip() or texts.read(source, html=meeting.body_type == "html", wanted=bool).empty
 
 
 def domains_of(people: tuple[Person, ...]) -> tuple[Person, ...]:

@@ -1,4 +1,4 @@
-"""`otd rooms`: list and show rooms, and import rooms and endpoints from a table."""
+"""`otd rooms`: list and show rooms, import rooms and endpoints from a table; see rooms_lint."""
 
 from __future__ import annotations
 
@@ -8,15 +8,19 @@ import click
 
 from otd.cli.options import examples, settings_of, with_config, with_json
 from otd.cli.output import named, print_fields, print_json, print_table
+from otd.cli.rooms_lint import lint
 
 if TYPE_CHECKING:
     from otd.model import Room
     from otd.settings import Settings
 
 
-@click.group(epilog=examples("otd rooms list", "otd rooms show boardroom", "otd rooms import rooms.csv"))
+@click.group(epilog=examples("otd rooms list", "otd rooms lint", "otd rooms import rooms.csv"))
 def rooms() -> None:
-    """List and show rooms, and import rooms and endpoints from a table."""
+    """List and show rooms, find mailboxes that are set wrongly, and import rooms and endpoints from a table."""
+
+
+rooms.add_command(lint)
 
 
 @rooms.command("list", epilog=examples("otd rooms list", "otd rooms list --json"))

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from hashlib import sha256
 from threading import Lock
 from typing import Any
 
-from sqlalchemy import Row, delete, exists, insert, select, update
+from sqlalchemy import ColumnElement, Row, delete, exists, insert, select, update
 
 from otd import readings as kept_form
 from otd.errors import Missing
-from otd.model import Complete, Empty, KeptMeeting, KeptReading, Meeting, ReadingMark, Window
+from otd.model import Complete, Empty, KeptMeeting, KeptReading, Meeting, ReadingMark, Sighting, Window
 from otd.store import records
 from otd.store.lists import not_configured
 from otd.store.tables import at, contents, ms, readings, rooms, span
@@ -162,30 +163,47 @@ def load(tx: Transaction, id: str) -> KeptReading:
 
 def _whole(tx: Transaction, row: Any) -> KeptReading:
     digests = _split(row.meetings)
-    found = {
-        bytes(one.digest): bytes(one.content)
-        for one in tx.connection.execute(
-            select(contents.c.digest, contents.c.content).where(
-                contents.c.room == row.room, contents.c.digest.in_(digests)
-            )
-        )
-    }
+    found = _opened(tx, row.room, contents.c.digest.in_(digests))
     return KeptReading(
         room=row.room,
         at=at(row.at),
         window=Window(start=at(row.window_start), end=at(row.window_end)),
-        meetings=tuple(
-            records.load(KeptMeeting, tx.vault.open(_place(row.room, one), found[one]))
-            for one in digests
-            if one in found
-        ),
+        meetings=tuple(found[one] for one in digests if one in found),
     )
+
+
+def _opened(tx: Transaction, room: str, *which: ColumnElement[bool]) -> dict[bytes, KeptMeeting]:
+    """Contents of the room by their digests."""
+    rows = tx.connection.execute(select(contents.c.digest, contents.c.content).where(contents.c.room == room, *which))
+    return {
+        bytes(row.digest): records.load(KeptMeeting, tx.vault.open(_place(room, bytes(row.digest)), bytes(row.content)))
+        for row in rows
+    }
 
 
 def load_latest(tx: Transaction, room: str) -> KeptReading | None:
     """See `otd.ports.Store.last_reading`."""
     row = latest(tx, room)
     return None if row is None else _whole(tx, row)
+
+
+def sightings(tx: Transaction, room: str) -> tuple[Sighting, ...]:
+    """See `otd.ports.Store.sightings`."""
+    rows = tx.connection.execute(select(readings).where(readings.c.room == room).order_by(readings.c.at)).all()
+    found = _opened(tx, room)
+    seen: dict[KeptMeeting, Sighting] = {}  # by the meeting without its change key
+    before: datetime | None = None
+    for row in rows:
+        now = at(row.at)
+        for digest in _split(row.meetings):
+            if (kept := found.get(digest)) is None:
+                continue
+            key = replace(kept, meeting=replace(kept.meeting, change_key=""))
+            known = seen.get(key)
+            first = Sighting(kept=kept, first=now, last=now, before=before)
+            seen[key] = first if known is None else replace(known, last=now)
+        before = at(row.window_end)
+    return tuple(seen.values())
 
 
 def tidy(tx: Transaction, keep_for: timedelta) -> bool:

@@ -36,6 +36,7 @@ from otd.model import (
     RoomState,
     SavedRuling,
     Settled,
+    Sighting,
     Standing,
     Verb,
     Work,
@@ -247,6 +248,10 @@ class SqlStore:
     def last_reading(self, room: str) -> KeptReading | None:
         with self._reading() as tx:
             return keeping.load_latest(tx, room)
+
+    def sightings(self, room: str) -> tuple[Sighting, ...]:
+        with self._reading() as tx:
+            return keeping.sightings(tx, room)
 
     def unchanged(self, reading: Complete | Empty, *, bodies: bool = True) -> frozenset[str]:
         with self._reading_once() as tx:

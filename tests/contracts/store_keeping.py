@@ -204,3 +204,29 @@ class KeepingContract(StoreCase):
         assert (work.kind, work.name, work.lane) == ("tidy", "house", "house")
         self.store.add_work("tidy", "house", "house")
         assert self.claim() == ()
+
+    # what was seen when -------------------------------------------------------------------------------------------
+
+    def test_every_version_of_a_meeting_was_seen_from_when_to_when(self) -> None:
+        self.adopt()
+        first, other = a_meeting("m1"), a_meeting("m2")
+        self.store.keep_reading(a_read(first))
+        self.pass_time(MINUTE)
+        self.store.keep_reading(a_read(first, other))
+        self.pass_time(MINUTE)
+        self.store.keep_reading(a_read(replace(first, subject="Moved"), other))
+        seen = self.store.sightings("room1")
+        assert [(s.kept.meeting.id, s.kept.meeting.subject, s.first, s.last, s.before) for s in seen] == [
+            ("m1", first.subject, T0, T0 + MINUTE, None),
+            ("m2", other.subject, T0 + MINUTE, T0 + 2 * MINUTE, WINDOW.end),
+            ("m1", "Moved", T0 + 2 * MINUTE, T0 + 2 * MINUTE, WINDOW.end),
+        ]
+        assert self.store.sightings("room2") == ()
+
+    def test_versions_that_differ_in_their_change_key_only_are_one(self) -> None:
+        self.adopt()
+        self.store.keep_reading(a_read(a_meeting(change_key="1")))
+        self.pass_time(MINUTE)
+        self.store.keep_reading(a_read(a_meeting(change_key="2")))
+        (seen,) = self.store.sightings("room1")
+        assert (seen.first, seen.last) == (T0, T0 + MINUTE)
