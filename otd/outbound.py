@@ -23,9 +23,11 @@ import httpcore
 import httpx
 
 from otd.errors import Garbled, OtdError, Unreachable, Untrusted
+from otd.tunnel import Proxy, connect
 
 DEFAULT_LIMIT = 16 * 1024 * 1024
 _READ = 64 * 1024
+_FOREVER = 3600.0  # seconds, where nobody set a deadline
 _deadline: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
 
 
@@ -117,11 +119,17 @@ def shown_certificate(address: str, *, where: str, within: timedelta, legacy: bo
 class Http:
     """A thread-safe pool of connections that all obey the rules of this module."""
 
-    def __init__(self, *, trust: Trust | None = None, limit: int = DEFAULT_LIMIT, connections: int = 64) -> None:
+    def __init__(
+        self,
+        *,
+        trust: Trust | None = None,
+        proxy: Proxy | None = None,
+        limit: int = DEFAULT_LIMIT,
+        connections: int = 64,
+    ) -> None:
         self._limit = limit
-        self._client = httpx.Client(
-            transport=_Transport(trust or public_trust(), connections), follow_redirects=False, trust_env=False
-        )
+        transport = _Transport(trust or public_trust(), proxy, connections)
+        self._client = httpx.Client(transport=transport, follow_redirects=False, trust_env=False)
 
     def request(
         self,
@@ -201,13 +209,13 @@ def _plain(error: Exception) -> str:
 class _Transport(httpx.BaseTransport):
     """httpx on an httpcore pool whose sockets keep to the deadline of the call."""
 
-    def __init__(self, trust: Trust, connections: int) -> None:
+    def __init__(self, trust: Trust, proxy: Proxy | None, connections: int) -> None:
         self._pool = httpcore.ConnectionPool(
             ssl_context=trust.context,
             max_connections=connections,
             max_keepalive_connections=connections,
             keepalive_expiry=30.0,
-            network_backend=_Backend(trust),
+            network_backend=_Backend(trust, proxy),
         )
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -247,8 +255,8 @@ class _Body(httpx.SyncByteStream):
 
 
 class _Backend(httpcore.NetworkBackend):
-    def __init__(self, trust: Trust) -> None:
-        self._trust = trust
+    def __init__(self, trust: Trust, proxy: Proxy | None) -> None:
+        self._trust, self._proxy = trust, proxy
 
     def connect_tcp(
         self,
@@ -258,20 +266,8 @@ class _Backend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        failure: OSError = OSError("no address")
-        for family, kind, number, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
-            sock = socket.socket(family, kind, number)
-            try:
-                sock.settimeout(_left(timeout))
-                sock.connect(address)
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                return _Stream(sock, self._trust)
-            except OSError as error:
-                sock.close()
-                failure = error
-                if isinstance(error, TimeoutError):
-                    break
-        raise failure
+        sock = connect(host, port, left=lambda: _left(timeout) or _FOREVER, proxy=self._proxy)
+        return _Stream(sock, self._trust)
 
 
 class _Stream(httpcore.NetworkStream):

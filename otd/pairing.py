@@ -14,6 +14,7 @@ RFC 6189 section 4.4.1): he has one try in 23^8.
 
 from __future__ import annotations
 
+import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -202,6 +203,19 @@ def is_proof(public: str, purpose: str, challenge: bytes, signature: bytes) -> b
     except (InvalidSignature, ValueError):
         return False
     return True
+
+
+def passing_challenge(secret: bytes, relay: str, expires: int) -> bytes:
+    """A challenge that its maker recognises without having remembered it: 8 bytes that say until when it is good
+    (seconds since 1970), 24 that only the secret's holder can make."""
+    until = expires.to_bytes(8, "big")
+    return until + hmac.digest(secret, b"challenge\0" + relay.encode() + b"\0" + until, "sha256")[:24]
+
+
+def is_passing_challenge(secret: bytes, relay: str, challenge: bytes, now: int) -> bool:
+    """Whether we made this challenge for this relay, and it is still good."""
+    expires = int.from_bytes(challenge[:8], "big")
+    return now < expires and compare_digest(challenge, passing_challenge(secret, relay, expires))
 
 
 def _challenged(purpose: str, challenge: bytes) -> bytes:

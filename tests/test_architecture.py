@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("otd.model", "otd.errors", "otd.quoting"),
-    ("otd.ports", "otd.outbound", "otd.inbound", "otd.certificates"),
+    ("otd.ports", "otd.outbound", "otd.tunnel", "otd.reach", "otd.inbound", "otd.certificates"),
     (
         "otd.formats",
         "otd.invites",

@@ -8,7 +8,6 @@ when sessions are left open. The command line sends the password in the clear, s
 from __future__ import annotations
 
 import json
-import socket
 import threading
 from collections.abc import Callable
 from datetime import timedelta
@@ -21,6 +20,7 @@ from otd.errors import BadSetting, Denied, Garbled, Missing, OtdError, Unreachab
 from otd.model import Booking, Endpoint, Window
 from otd.outbound import Answer, Deadline, Http, Trust
 from otd.ports import Secrets
+from otd.tunnel import connect
 
 COMMAND_PORT = 24
 _LIMIT = 4 * 1024 * 1024  # bytes of all that it says in one call
@@ -167,7 +167,7 @@ class _Line:
         host, _, port = endpoint.address.rpartition(":") if ":" in endpoint.address else (endpoint.address, "", "")
         try:
             address = (host.strip("[]"), int(port or COMMAND_PORT))
-            self._socket = socket.create_connection(address, timeout=self._deadline.remaining())
+            self._socket = connect(*address, left=self._deadline.remaining)
         except (OSError, ValueError) as error:
             raise Unreachable(self._where, "no connection to its command line") from error
         try:

@@ -46,15 +46,15 @@ class Members:
             tx = self._transaction(connection)
             found = _get(connection, relay)
             if found.revoked_at is None:
-                values = {"revoked_at": tx.clock(), "identity": None, "challenge": None}
+                values = {"revoked_at": tx.clock(), "identity": None}
                 connection.execute(update(members).where(members.c.relay == relay).values(values))
             if not found.by_hand:
                 _provision(tx, relay, lane)
             return _get(connection, relay)
 
-    def renew(self, relay: str, *, challenge: bytes, lane: str) -> Member:
-        """Have its broker user given a new password, unless that is under way, and have the new identity guarded by
-        this challenge. Raises Denied for one that was shut out or is looked after by hand."""
+    def renew(self, relay: str, *, lane: str) -> Member:
+        """Have its broker user given a new password, unless that is under way. Raises Denied for one that was shut out
+        or is looked after by hand."""
         with self._database.in_turn() as connection:
             tx = self._transaction(connection)
             found = _get(connection, relay)
@@ -62,10 +62,8 @@ class Members:
                 raise Denied(f"relay {relay}", "it was shut out")
             if found.by_hand:
                 raise Denied(f"relay {relay}", "its broker user is looked after by hand")
-            values: dict[str, Any] = {"challenge": challenge}
             if found.is_ready:
-                values["wanted_at"] = tx.clock()
-            connection.execute(update(members).where(members.c.relay == relay).values(values))
+                connection.execute(update(members).where(members.c.relay == relay).values(wanted_at=tx.clock()))
             _provision(tx, relay, lane)
             return _get(connection, relay)
 
@@ -91,12 +89,6 @@ class Members:
         """Sealed for the relay; None when there is none, or it was shut out."""
         with self._database.reading_once() as connection:
             return identity_of(connection, relay)
-
-    def challenge(self, relay: str) -> bytes:
-        """The one to be answered for the renewed identity, b"" when there is none."""
-        with self._database.reading_once() as connection:
-            found = connection.execute(select(members.c.challenge).where(members.c.relay == relay)).scalar()
-        return bytes(found or b"")
 
     def rest(self, relay: str, resting: bool, why: str = "") -> None:
         """Put it in maintenance, or take it out. Raises Missing for one that was never let in."""
@@ -152,7 +144,7 @@ def _put(connection: Any, relay: str, pool: str, keys: Keys, now: int, by: str, 
         "by_hand": False,
         "maintenance": False,
         "maintenance_why": "",
-        **dict.fromkeys(("wanted_at", "password_at", "identity", "challenge", "revoked_at", "removed_at")),
+        **dict.fromkeys(("wanted_at", "password_at", "identity", "revoked_at", "removed_at")),
         **more,
     }
     if former is None:

@@ -292,7 +292,6 @@ members = Table(
     Column("wanted_at", BigInteger),  # when a (new) password was asked for
     Column("password_at", BigInteger),
     Column("identity", LargeBinary),  # sealed for the relay, which alone can open it
-    Column("challenge", LargeBinary),  # to be answered for the identity when it was renewed
     Column("revoked_at", BigInteger),
     Column("removed_at", BigInteger),
     Column("maintenance", Boolean, nullable=False, default=False),

@@ -168,17 +168,16 @@ class PairingContract(StoreCase):
         assert self.store.members.identity("relay1") is None
         assert not self.store.members.provisioned(gone, b"late")
         with pytest.raises(Denied, match="shut out"):
-            self.store.members.renew("relay1", challenge=b"c", lane="house")
+            self.store.members.renew("relay1", lane="house")
 
     def test_a_renewal_is_ready_when_the_new_password_is(self) -> None:
         self.a_member()
         self.pass_time(timedelta(days=31))
-        assert not self.store.members.renew("relay1", challenge=b"again", lane="house").is_ready
+        assert not self.store.members.renew("relay1", lane="house").is_ready
         assert self.store.members.identity("relay1") is None
         self.pass_time(SECOND)
         assert self.store.members.provisioned(self.store.members.get("relay1"), b"sealed anew")
         assert self.store.members.identity("relay1") == b"sealed anew"
-        assert self.store.members.challenge("relay1") == b"again"
 
     def test_a_relay_set_up_by_hand_needs_no_work(self) -> None:
         self.adopt(caps=CAPS)
@@ -186,7 +185,7 @@ class PairingContract(StoreCase):
         assert self.claim(kinds=("provision",)) == ()
         assert self.store.members.get("relay1").by_hand
         with pytest.raises(Denied, match="by hand"):
-            self.store.members.renew("relay1", challenge=b"c", lane="house")
+            self.store.members.renew("relay1", lane="house")
 
     def test_maintenance_is_remembered_with_its_reason(self) -> None:
         self.a_member()

@@ -53,7 +53,6 @@ def upgrade() -> None:
         sa.Column("wanted_at", sa.BigInteger),
         sa.Column("password_at", sa.BigInteger),
         sa.Column("identity", sa.LargeBinary),
-        sa.Column("challenge", sa.LargeBinary),
         sa.Column("revoked_at", sa.BigInteger),
         sa.Column("removed_at", sa.BigInteger),
         sa.Column("maintenance", sa.Boolean, nullable=False),
