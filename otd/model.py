@@ -545,6 +545,15 @@ class Hello:
     filled: bool = True  # False: it serves endpoints that fetch, and has not been told which lists there are
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unopened:
+    """A relay was handed an order that was not sealed for it; `token` is what the centre wrote on its outside."""
+
+    relay: str
+    pool: str
+    token: str
+
+
 # --- audit --------------------------------------------------------------------------------------------------------
 
 AuditKind = Literal[

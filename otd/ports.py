@@ -164,10 +164,11 @@ class Bus(Protocol):
 class RelayBus(Protocol):
     """A relay's side of it."""
 
-    def listen(self, handle: Callable[[Delivery | Fill], None]) -> None:
+    def listen(self, handle: Callable[[Delivery | Fill, timedelta], None]) -> None:
         """Take orders from the pool's queue and the relay's own; several at a time, in threads of the bus.
 
-        A delivery is acknowledged when `handle` returns; when the relay dies before, it goes back to its queue.
+        `handle` is also told how long the order has lain in this process. A delivery is acknowledged when `handle`
+        returns; when the relay dies before, it goes back to its queue.
         """
         ...
 
@@ -430,6 +431,10 @@ class Store(Protocol):
     def give_up(self, endpoint: str) -> None:
         """Nobody answered the `forget` that is owed to an endpoint that leaves: it is owed no longer. The row of one
         that was removed goes."""
+        ...
+
+    def kept_secret(self, name: str, make: Callable[[], str]) -> str:
+        """A secret of the installation's own, made once and kept sealed: the same for all who share the database."""
         ...
 
     def heard(self, hello: Hello) -> bool:

@@ -1,6 +1,6 @@
 """Deliveries, receipts and hellos as documents: JSON with a version, checked when it is read.
 
-    {"v": 1, "type": "delivery" | "fill" | "receipt" | "hello", "body": {...}}
+    {"v": 1, "type": "delivery" | "fill" | "receipt" | "hello" | "unopened", "body": {...}}
 
 Fields that this version does not know are passed over, so that a newer centre can speak to an older relay; a document
 of another major version, or one that does not hold what it must, is Garbled.
@@ -14,16 +14,17 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from otd.errors import Garbled
-from otd.model import Delivery, Fill, Hello, Receipt
+from otd.model import Delivery, Fill, Hello, Receipt, Unopened
 
 VERSION = 1
 LIMIT = 4 * 1024 * 1024  # bytes of one document
-Document = Delivery | Fill | Receipt | Hello
-_TYPES: dict[str, type[Delivery] | type[Fill] | type[Receipt] | type[Hello]] = {
+Document = Delivery | Fill | Receipt | Hello | Unopened
+_TYPES: dict[str, type[Document]] = {
     "delivery": Delivery,
     "fill": Fill,
     "receipt": Receipt,
     "hello": Hello,
+    "unopened": Unopened,
 }
 _NAMES = {kind: name for name, kind in _TYPES.items()}
 _ADAPTERS: dict[Any, TypeAdapter[Any]] = {}

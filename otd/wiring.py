@@ -21,12 +21,13 @@ from otd.errors import BadSetting
 from otd.judging import settle_rules
 from otd.model import Hello, LaneSize, Receipt
 from otd.pipeline import Pipeline, Rulebook
-from otd.ports import Calendar, Clock, EndpointDriver, Executor, Pins, Secrets
+from otd.ports import Bus, Calendar, Clock, EndpointDriver, Executor, Pins, Secrets
 from otd.relay.memory import Memory
 from otd.relay.service import Relay
-from otd.settings import Settings
+from otd.settings import BusSettings, Settings
 
 if TYPE_CHECKING:
+    from otd.bus.broker import Broker
     from otd.calendars.expiry import Expiry
     from otd.inbound import Server
     from otd.relay.lists import Lists
@@ -198,6 +199,48 @@ def settings_digest(settings: Settings, key: bytes) -> str:
     return digest.hexdigest()
 
 
+def bus(settings: Settings, store: SqlStore, clock: Clock) -> Bus:
+    """The way to the relays: over the broker when there is one, else within this process."""
+    if settings.bus is None:
+        return LocalBus()
+    from otd.bus.amqp import AmqpBus
+
+    return AmqpBus(
+        relays_broker(settings),
+        signing=signing_key(store),
+        registry=store.members.all,
+        pools=tuple(settings.pools),
+        clock=clock,
+    )
+
+
+def relays_broker(settings: Settings) -> Broker:
+    """The broker in the virtual host that relays may enter, as the centre enters it. Raises BadSetting."""
+    return _broker(settings, lambda bus: bus.relays_vhost)
+
+
+def work_broker(settings: Settings) -> Broker:
+    """The broker in the virtual host in which workers share the work. Raises BadSetting."""
+    return _broker(settings, lambda bus: bus.work_vhost)
+
+
+def _broker(settings: Settings, vhost: Callable[[BusSettings], str]) -> Broker:
+    from otd.bus.broker import broker_at
+
+    found = settings.bus
+    if found is None:
+        raise BadSetting(str(settings.path), "it names no broker", "add [bus] with broker")
+    url = secrets(settings).get(found.broker)
+    return broker_at(url, where=f"secret {found.broker}", vhost=vhost(found), ca_file=found.ca_file)
+
+
+def signing_key(store: SqlStore) -> str:
+    """The centre's private key, by which relays know its orders; made when it is first asked for."""
+    from otd.bus.seal import new_key
+
+    return store.kept_secret("signing", new_key)
+
+
 class Centre:
     """The whole of OTD in one process: the store, the executor, the calendars, the bus, and the relays on it."""
 
@@ -214,8 +257,8 @@ class Centre:
 
         self.settings = settings
         self._clock = clock or SystemClock()
-        self.store = store(settings, exclusive=True)
-        self.bus = LocalBus()
+        self.store = store(settings, exclusive=settings.bus is None)
+        self.bus: Bus = bus(settings, self.store, self._clock)
         self.calendars = {name: calendar(settings, name, self._clock) for name in settings.calendars}
         self.rules = rulebook(settings)
         self.pipeline = Pipeline(
@@ -238,12 +281,13 @@ class Centre:
         self._watch = FilesWatch(self._folders(), self._changed)
 
     def start(self) -> None:
-        """Adopt the settings, start the relays, then the work. Leases of a former process are given back first: it is
-        dead, or the database would not have opened."""
+        """Adopt the settings, start the relays, then the work. Without a broker, leases of a former process are given
+        back first: it is dead, or the database would not have opened. With one, others may be at work."""
         settings = self.settings
         lanes: dict[str, int | LaneSize] = {c.name: c.lane for c in settings.calendars.values()}
         lanes |= {pool.name: pool.at_once for pool in settings.pools.values()} | {HOUSE: settings.run.threads}
-        self.store.release("")
+        if settings.bus is None:
+            self.store.release("")
         key = database_key(settings)
         self.store.adopt(settings.rooms.values(), settings.endpoints.values(), lanes, settings_digest(settings, key))
         self.store.add_work("tidy", HOUSE, HOUSE)
@@ -257,6 +301,8 @@ class Centre:
     def start_relay(self, name: str) -> None:
         """Start one of the configured relays."""
         pool = self.settings.relays[name].pool
+        if not isinstance(self.bus, LocalBus):
+            raise BadSetting(f"relay {name}", "with [bus] it is a process of its own", "otd relay run")
         side, remembered = self.bus.relay(name, pool), memory(self.settings, name)
         lists = face_lists(self.settings, name)
         relay = Relay(

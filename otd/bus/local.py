@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 import structlog
 
@@ -19,6 +20,7 @@ from otd import wire
 from otd.errors import OtdError, Unreachable
 from otd.model import Delivery, Fill, Hello, Receipt
 
+_AT_ONCE = timedelta(0)
 FILL_LIVES = 60.0  # seconds; a relay that was not told says so with its next hello
 log = structlog.get_logger(__name__)
 
@@ -155,7 +157,7 @@ class LocalRelayBus:
         self._concurrency = concurrency
         self._threads: list[threading.Thread] = []
 
-    def listen(self, handle: Callable[[Delivery | Fill], None]) -> None:
+    def listen(self, handle: Callable[[Delivery | Fill, timedelta], None]) -> None:
         for number in range(self._concurrency):
             thread = threading.Thread(target=self._work, args=(handle,), name=f"otd-{self.name}-{number}", daemon=True)
             self._threads.append(thread)
@@ -180,12 +182,12 @@ class LocalRelayBus:
         self.is_cut = True
         self._bus._leave(self)
 
-    def _work(self, handle: Callable[[Delivery | Fill], None]) -> None:
+    def _work(self, handle: Callable[[Delivery | Fill, timedelta], None]) -> None:
         while (message := self._bus._take(self)) is not None:
             try:
                 document = wire.read(message.document, "delivery")
                 if isinstance(document, Delivery | Fill):
-                    handle(document)
+                    handle(document, _AT_ONCE)
             except OtdError as error:
                 log.warning("delivery refused", relay=self.name, why=error.why)
             except Exception as error:  # one broken delivery must not end the thread

@@ -98,15 +98,16 @@ class Relay:
             )
         )
 
-    def handle(self, order: Delivery | Fill) -> None:
-        """Carry out one order; publish the receipt of a delivery. Never raises for what the outside does."""
+    def handle(self, order: Delivery | Fill, waited: timedelta = timedelta(0)) -> None:
+        """Carry out one order, which has lain in this process for so long; publish the receipt of a delivery. Never
+        raises for what the outside does."""
         if isinstance(order, Fill):
             self.fill(order)
         else:
-            self._deliver(order)
+            self._deliver(order, waited)
 
-    def _deliver(self, delivery: Delivery) -> None:
-        self._offset.learn(self._clock.now() - delivery.sent_at)
+    def _deliver(self, delivery: Delivery, waited: timedelta) -> None:
+        self._offset.learn(self._clock.now() - waited - delivery.sent_at)
         with self._lanes.of(delivery.endpoint.name, first=delivery.verb != "read"):
             receipt = self.carry_out(delivery)
         log.info(

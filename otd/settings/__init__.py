@@ -9,6 +9,7 @@ from otd.settings.mistakes import BadSettings, Mistake
 from otd.settings.reading import Found, load, read
 from otd.settings.secrets import NamedSecrets, user_and_password
 from otd.settings.values import (
+    BusSettings,
     CalendarSettings,
     FaceAccess,
     FilesAccess,
@@ -20,6 +21,7 @@ from otd.settings.values import (
 
 __all__ = [
     "BadSettings",
+    "BusSettings",
     "CalendarSettings",
     "FaceAccess",
     "FilesAccess",

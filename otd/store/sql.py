@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Literal
@@ -44,7 +44,7 @@ from otd.model import (
     WorkState,
 )
 from otd.ports import Clock
-from otd.store import adoption, audit, brakes, claims, keeping, learning, lists, placements, receipts
+from otd.store import adoption, audit, brakes, claims, keeping, kept, learning, lists, placements, receipts
 from otd.store.database import Database
 from otd.store.members import Members
 from otd.store.pairings import Pairings
@@ -357,6 +357,10 @@ class SqlStore:
     def give_up(self, endpoint: str) -> None:
         with self._writing() as tx:
             receipts.give_up(tx, endpoint)
+
+    def kept_secret(self, name: str, make: Callable[[], str]) -> str:
+        with self._in_turn() as tx:
+            return kept.secret(tx, name, make)
 
     def heard(self, hello: Hello) -> bool:
         with self._writing() as tx:

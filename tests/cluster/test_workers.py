@@ -14,7 +14,8 @@ from uuid import uuid4
 import pytest
 
 from otd.lab.scene import Scene
-from tests.scenarios.conftest import everything_shown, until
+from tests.scenarios.conftest import everything_shown
+from tests.waiting import until
 
 pytestmark = pytest.mark.cluster
 SOON = timedelta(seconds=40)

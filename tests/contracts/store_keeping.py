@@ -230,3 +230,8 @@ class KeepingContract(StoreCase):
         self.store.keep_reading(a_read(a_meeting(change_key="2")))
         (seen,) = self.store.sightings("room1")
         assert (seen.first, seen.last) == (T0, T0 + MINUTE)
+
+    def test_a_secret_of_the_installation_is_made_once(self) -> None:
+        assert self.store.kept_secret("signing", lambda: "first") == "first"
+        assert self.store.kept_secret("signing", lambda: "second") == "first"
+        assert self.store.kept_secret("another", lambda: "second") == "second"

@@ -7,9 +7,8 @@ import random
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -76,15 +75,6 @@ def run(scene: Scene) -> Iterator[Run]:
     run = Run(scene.config)
     yield run
     run.kill()
-
-
-def until(reached: Callable[[], bool], within: timedelta, what: str) -> float:
-    """Wait for it; how many seconds it took. Fails the test when it does not come."""
-    began = time.monotonic()
-    while not reached():
-        assert time.monotonic() - began < within.total_seconds(), f"{what} did not come within {within}"
-        threading.Event().wait(0.02)
-    return time.monotonic() - began
 
 
 def wanted(scene: Scene, room: str) -> set[datetime]:

@@ -9,7 +9,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from otd.lab.scene import PLACES, Scene
-from tests.scenarios.conftest import Run, everything_shown, until
+from tests.scenarios.conftest import Run, everything_shown
+from tests.waiting import until
 
 HOUSES = 4  # installations beside each other, to spare the time of waiting
 KILLS = 5  # of each

@@ -18,7 +18,8 @@ from otd.lab.faults import Fault
 from otd.lab.scene import BOOKED, Scene, as_ics
 from otd.settings import load
 from otd.wiring import Centre
-from tests.scenarios.conftest import Run, everything_shown, running, shown, until
+from tests.scenarios.conftest import Run, everything_shown, running, shown
+from tests.waiting import until
 
 SOON = timedelta(seconds=20)
 

@@ -16,7 +16,8 @@ from otd.lab.scene import Scene
 from otd.relay.face.credentials import new_password
 from otd.settings import load
 from otd.wiring import Centre
-from tests.scenarios.conftest import until, wanted
+from tests.scenarios.conftest import wanted
+from tests.waiting import until
 
 SOON = timedelta(seconds=20)
 POLL = timedelta(milliseconds=300)
