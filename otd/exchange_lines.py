@@ -1,7 +1,7 @@
 """Lines of PowerShell for those who look after Exchange, made from names that may be hostile. Pure.
 
-What rooms need is in reference form at Set-CalendarProcessing (Exchange PowerShell documentation); each setting acts on
-invitations that arrive after it was set.
+What rooms need is told at Set-CalendarProcessing (Exchange PowerShell documentation); each setting acts on invitations
+that arrive after it was set.
 """
 
 from __future__ import annotations
@@ -20,6 +20,13 @@ WANTED: Mapping[str, str] = {
     "AllowConflicts": "$false",
 }
 """What a room's mailbox should be set to, in the order of the cmdlet's own page."""
+
+
+SHELLS: Mapping[str, str] = {
+    "graph": "Exchange Online PowerShell (Connect-ExchangeOnline)",
+    "ews": "the Exchange Management Shell",
+}
+"""Where the lines for the mailboxes of a calendar are typed, by its kind."""
 
 
 def calendar_processing(mailbox: str, settings: Iterable[str]) -> str:
@@ -45,8 +52,3 @@ def script(about: Iterable[str], parts: Iterable[tuple[str, Iterable[str]]]) -> 
         lines += ["", f"# --- {heading} ---", *commands]
     text = "\n".join(lines) + "\n"
     return text if text.isascii() else "\ufeff" + text
-
-
-def shell_of(kind: str) -> str:
-    """Where the lines for mailboxes on a calendar of this kind are typed."""
-    return "Exchange Online PowerShell (Connect-ExchangeOnline)" if kind == "graph" else "the Exchange Management Shell"

@@ -32,6 +32,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "otd.wire",
         "otd.pairing",
         "otd.exchange_lines",
+        "otd.exchange_setup",
         "otd.lint",
     ),
     ("otd.pipeline", "otd.refresh", "otd.judging", "otd.replay", "otd.explain"),
