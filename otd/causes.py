@@ -103,7 +103,49 @@ _OWN: tuple[tuple[str, Stage, str, str], ...] = (
         "The room's calendar is read too late.",
         "Are enough workers running, and is the calendar's lane neither paused nor too narrow? See `otd status`.",
     ),
+    (
+        "room_unknown",
+        "calendar",
+        "The database does not know the room yet.",
+        "Start `otd run` with these settings once.",
+    ),
+    (
+        "work_stopped",
+        "calendar",
+        "Nobody works on what is due.",
+        "Start `otd run`, or the workers; `otd status` shows what is due since when.",
+    ),
+    (
+        "lane_paused",
+        "calendar",
+        "The work of this calendar or pool is paused.",
+        "It goes on by itself; `otd status` shows when, and what the pause was asked for.",
+    ),
+    (
+        "not_kept",
+        "calendar",
+        "What was known at that time is not kept, or not any more.",
+        "Ask for a later time; keep under [readings] and under [audit] says how long it is kept.",
+    ),
     # the way of a meeting into the list
+    (
+        "room_without_endpoint",
+        "booking",
+        "No endpoint shows the room.",
+        "Name the room in the rooms of an endpoint in otd.toml.",
+    ),
+    (
+        "meeting_gone",
+        "booking",
+        "The meeting was in the room's calendar, and is not any more.",
+        "It was moved or removed there: ask its organiser, or book the room again.",
+    ),
+    (
+        "join_later",
+        "booking",
+        "Everything is in place; Join appears shortly before the meeting.",
+        "Wait, or raise start_buffer under [policy].",
+    ),
     (
         "meeting_not_found",
         "booking",
@@ -268,6 +310,18 @@ _OWN: tuple[tuple[str, Stage, str, str], ...] = (
         "Check the calendar service and the network settings on the endpoint.",
     ),
     (
+        "login_missing",
+        "endpoint",
+        "The endpoint was never given a password with which to fetch its list.",
+        "`otd endpoints credentials` makes one; type it on the endpoint's calendar page.",
+    ),
+    (
+        "nothing_wrong",
+        "endpoint",
+        "The endpoint holds the booking with its Join, and nothing that is known hides it.",
+        "Look at the screen itself; `otd endpoints show` reads what the endpoint holds now.",
+    ),
+    (
         "observed",
         "endpoint",
         "The endpoint is only observed; another system is in charge of it.",
@@ -345,10 +399,15 @@ _OF_REASON = {"password": "password_refused", "role": "role_missing", "teams": "
 _OF_DIFFERENCE = {"rebooted": "list_rebooted", "drifted": "list_drifted", "overwritten": "list_overwritten"}
 
 
+def of_calendar(code: str, why: str, mend: str) -> Found:
+    """What an error of this code means that a calendar was read with."""
+    return Found(code=_OF_CALENDAR.get(code, "calendar_unreachable"), detail=why, mend=mend)
+
+
 def of_room(state: RoomState) -> Found | None:
     """Why nothing new is known of the room's calendar; None when it is read."""
     if state.failing_since is not None:
-        return Found(code=_OF_CALENDAR.get(state.code, "calendar_unreachable"), detail=state.error, mend=state.mend)
+        return of_calendar(state.code, state.error, state.mend)
     return Found(code="calendar_unread") if state.read_at is None else None
 
 

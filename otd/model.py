@@ -583,6 +583,7 @@ class AuditLine:
     why: str = ""
     mend: str = ""
     reason: str = ""  # receipt: its reason
+    verb: str = ""  # receipt: what it answers
     differences: tuple[Difference, ...] = ()
     facts: Facts | None = None
     put: int = 0  # list: bookings that are new or changed

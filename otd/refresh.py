@@ -53,6 +53,14 @@ def under(ruling: Ruling, rules: Rulebook) -> Rulebook:
     return replace(rules, plan=ruling.plan, site=site, policy=policy, ruling=ruling)
 
 
+def in_force(store: Store, own: Rulebook) -> Rulebook:
+    """Our own rulebook, or the one that is in force while the brake holds ours or a person went back from it."""
+    saved = store.ruling("force")
+    if own.ruling is None or saved is None or saved.digest == own.ruling.digest:
+        return own
+    return under(restored(saved), own)
+
+
 Parts = dict[str, tuple[Booking, ...] | None]
 """What endpoints show of a room, by endpoint; None where it was never read."""
 
@@ -119,8 +127,7 @@ class Refresh:
             return self._own
         with self._lock:
             if self._other.ruling is None or self._other.ruling.digest != standing.rules:
-                saved = self._store.ruling("force")
-                self._other = under(restored(saved), self._own) if saved is not None else self._own
+                self._other = in_force(self._store, self._own)
             return self._other
 
     def _computed(

@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "endpoints": ("otd.cli.endpoints:endpoints", "List, show, compare, probe and mend endpoints."),
     "pools": ("otd.cli.pools:pools", "List pools; switch one over from another system and back."),
     "status": ("otd.cli.status:status", "Show rooms, endpoints, relays, what is due and what fails."),
+    "explain": ("otd.cli.explain:explain", "Say why a screen shows what it shows, or does not."),
     "release": ("otd.cli.release:release", "Let go what the brake holds."),
     "lab": ("otd.cli.lab:lab", "Start the simulated Exchange server and codecs."),
     "bench": ("otd.cli.bench:bench", "Measure, each figure beside its floor and its limit."),

@@ -14,7 +14,9 @@ from otd.invites.platforms import read as read_platforms
 from otd.invites.site import Site
 from otd.model import Evidence, JoinInfo, Meeting, NoJoin
 
-__all__ = ["Site", "read"]
+__all__ = ["Joining", "Site", "read"]
+
+Joining = JoinInfo | NoJoin
 
 _ANYWHERE = Site()
 

@@ -31,6 +31,7 @@ class Said:
     why: str = ""
     mend: str = ""
     reason: str = ""
+    verb: str = ""
     differences: tuple[Difference, ...] = ()
     facts: Facts | None = None
 
@@ -171,9 +172,8 @@ def _line(tx: Transaction, row: Any) -> AuditLine:
         change = records.load(Change, text)
         return replace(found, put=len(change.put), gone=len(change.gone))
     said = records.load(Said, text)
-    return replace(
-        found, why=said.why, mend=said.mend, reason=said.reason, differences=said.differences, facts=said.facts
-    )
+    found = replace(found, why=said.why, mend=said.mend, reason=said.reason, verb=said.verb)
+    return replace(found, differences=said.differences, facts=said.facts)
 
 
 def tidy(tx: Transaction, lists: timedelta, others: timedelta) -> bool:

@@ -103,6 +103,7 @@ def _note(tx: Transaction, receipt: Receipt, row: Any, state: EndpointState) -> 
             why=line(receipt.detail),
             mend=line(receipt.mend),
             reason=line(receipt.reason, 32),
+            verb=receipt.verb,
             differences=receipt.differences,
         )
         audit.note(tx, "receipt", thing, receipt.outcome, revision=receipt.revision, relay=receipt.relay, said=said)
@@ -112,7 +113,8 @@ def _note(tx: Transaction, receipt: Receipt, row: Any, state: EndpointState) -> 
 
 
 def _finding(receipt: Receipt) -> tuple[object, ...]:
-    return (receipt.outcome, receipt.reason, receipt.revision, receipt.differences, receipt.verb == "forget")
+    verb = receipt.verb if receipt.outcome == "differs" else ""  # found by a look, or still so after a put
+    return (receipt.outcome, receipt.reason, receipt.revision, receipt.differences, verb)
 
 
 def _confirms(receipt: Receipt, row: Any) -> bool:
