@@ -65,6 +65,15 @@ Parts = dict[str, tuple[Booking, ...] | None]
 """What endpoints show of a room, by endpoint; None where it was never read."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What was last computed of a room, and from what."""
+
+    meetings: int  # their hash
+    rules: Rulebook
+    parts: Mapping[str, tuple[Booking, ...]]
+
+
 class Refresh:
     """The use case with what it needs."""
 
@@ -81,6 +90,7 @@ class Refresh:
         self._endpoints = endpoints
         self._shown_on = {room: tuple(e for e in endpoints.values() if room in e.rooms) for room in rooms}
         self._rooms_of = Counter(room.calendar for room in rooms.values())
+        self._known: dict[str, _Known] = {}
         self._lock, self._other = Lock(), rules  # the rulebook that is in force, when that is not our own
 
     def room(self, name: str) -> Settled:
@@ -133,17 +143,28 @@ class Refresh:
     def _computed(
         self, room: Room, reading: Complete | Empty, rules: Rulebook, before: Parts, standing: Standing
     ) -> dict[str, tuple[Booking, ...]]:
-        found = {
-            endpoint.name: bookings.of_room(
-                room, endpoint, reading.meetings, rules.plan, rules.site, rules.policy, reading.window
-            )
-            for endpoint in self._shown_on[room.name]
-        }
+        found = dict(self._parts_of(room, reading, rules))
         if not standing.frozen:
             return found
         unchanged = self._store.unchanged(reading, bodies=rules.bodies)
         same = frozenset(bookings.id_of(room, m) for m in reading.meetings if m.id in unchanged)
         return {name: brake.frozen(before[name] or (), part, same) for name, part in found.items()}
+
+    def _parts_of(self, room: Room, reading: Complete | Empty, rules: Rulebook) -> Mapping[str, tuple[Booking, ...]]:
+        """What the room's endpoints should show of it. While the meetings stay as they were, so does that; they are
+        remembered by their hash, which covers every field and is keyed by this process."""
+        meetings = hash(reading.meetings)
+        known = self._known.get(room.name)
+        if known is not None and known.meetings == meetings and known.rules is rules:
+            return known.parts
+        parts = {
+            endpoint.name: bookings.of_room(
+                room, endpoint, reading.meetings, rules.plan, rules.site, rules.policy, reading.window
+            )
+            for endpoint in self._shown_on[room.name]
+        }
+        self._known[room.name] = _Known(meetings, rules, parts)
+        return parts
 
     # the brake ----------------------------------------------------------------------------------------------------
 

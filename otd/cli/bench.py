@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from otd.cli.logs import silence
 from otd.cli.options import examples, with_json
 from otd.cli.output import print_json, print_table, progress
 
@@ -48,6 +49,7 @@ def made(found: Bench) -> click.Command:
 
     @with_json
     def run(as_json: bool, **given: str | None) -> int:
+        silence()
         with progress(f"bench {found.name}"):
             result = found.run({name: value for name, value in given.items() if value is not None})
         if as_json:

@@ -77,7 +77,7 @@ def _ews(count: int, rounds: int) -> dict[str, float]:
         )
 
         def made() -> Calendar:
-            calendar = EwsCalendar("lab", access, secrets=_Secrets(), clock=_Clock())
+            calendar = EwsCalendar("lab", access, secrets=TheSecret(), clock=StillClock())
             open_ones.callback(calendar.close)
             return calendar
 
@@ -118,7 +118,7 @@ def _graph(rounds: int) -> dict[str, float]:
             root=url,
             ca_file=ca_file,
         )
-        calendar = GraphCalendar("lab", access, secrets=_Secrets(), clock=_Clock())
+        calendar = GraphCalendar("lab", access, secrets=TheSecret(), clock=StillClock())
         trusted = ssl.create_default_context(cafile=ca_file)
         with closing(calendar), httpx.Client(verify=trusted) as client:
             _read(calendar, 10)
@@ -157,11 +157,11 @@ def _mailboxes(count: int) -> Mailboxes:
     mailboxes = Mailboxes()
     mailbox = mailboxes.add(ROOM)
     for number in range(count):
-        mailbox.add(_meeting(number))
+        mailbox.add(a_meeting(number))
     return mailboxes
 
 
-def _meeting(number: int) -> Meeting:
+def a_meeting(number: int) -> Meeting:
     """An invitation with a body as Outlook writes them: much markup, many links, little text."""
     from otd.model import Meeting, Person
 
@@ -183,14 +183,16 @@ def _meeting(number: int) -> Meeting:
     )
 
 
-class _Secrets:
+class TheSecret:
     def get(self, name: str) -> str:
         return SECRET
 
 
-class _Clock:
+class StillClock:
+    """Every reading looks at the same window."""
+
     def now(self) -> datetime:
-        return datetime.now(UTC)
+        return START
 
 
 @dataclass
