@@ -157,13 +157,18 @@ def _spelt(number: int, length: int) -> str:
 
 
 def text(raw: bytes) -> str:
-    """32 bytes as keys, nonces and the like are written."""
+    """Bytes as keys, nonces and the like are written: base64url without padding."""
     return urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
+def data(text: str) -> bytes:
+    """The bytes back. Raises ValueError for what is not so written."""
+    return urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
+
+
 def raw(text: str) -> bytes:
-    """The bytes back. Raises ValueError for what are not 32 bytes so written."""
-    found = urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
+    """The same, of 32 bytes: a key, a nonce or a promise."""
+    found = data(text)
     if len(found) != KEY:
         raise ValueError("not 32 bytes in base64url")
     return found

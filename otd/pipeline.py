@@ -15,7 +15,7 @@ import structlog
 
 from otd import deliveries, placing
 from otd.deliveries import GiveUp, Park, Renumber, Send
-from otd.errors import OtdError, Permanent, Unreachable
+from otd.errors import OtdError, Permanent, Unreachable, Unsupported
 from otd.model import (
     Endpoint,
     EndpointState,
@@ -37,6 +37,11 @@ TIDY_AGAIN = timedelta(seconds=1)  # when there was more to do than one look doe
 log = structlog.get_logger(__name__)
 
 
+def no_provision(relay: str) -> Settled:
+    """For a process that makes no users at a broker."""
+    raise Unsupported(f"relay {relay}", "this process makes no users at a broker", "add [bus] to its settings")
+
+
 class Pipeline:
     """The use cases with what they need."""
 
@@ -49,13 +54,16 @@ class Pipeline:
         rooms: Mapping[str, Room],
         endpoints: Mapping[str, Endpoint],
         rules: Rulebook,
+        provision: Callable[[str], Settled] = no_provision,
     ) -> None:
+        """`provision` makes a relay's user at the broker, or removes it; see otd.provisioning."""
         self._store, self._bus, self._rules = store, bus, rules
         self._refresh = Refresh(store=store, calendars=calendars, rooms=rooms, endpoints=endpoints, rules=rules)
         self._todo: dict[WorkKind, Callable[[str], Settled]] = {
             "refresh": self.refresh_room,
             "deliver": self.deliver_endpoint,
             "tidy": self.tidy_up,
+            "provision": provision,
         }
 
     def carry_out(self, work: Work) -> Settled:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import TYPE_CHECKING
 
 from starlette.routing import BaseRoute
@@ -9,6 +10,7 @@ from starlette.routing import BaseRoute
 from otd import wiring
 from otd.certificates import CertificateFiles
 from otd.inbound import Server, serve
+from otd.serve import pairing
 from otd.serve.app import application
 from otd.serve.health import health
 from otd.settings import Settings
@@ -19,7 +21,21 @@ if TYPE_CHECKING:
 
 def routes(settings: Settings, store: SqlStore) -> list[BaseRoute]:
     """All that is answered."""
-    return [*health(store.now)]
+    return [*health(store.now), *pairing.routes(_centre(store))]
+
+
+def _centre(store: SqlStore) -> pairing.Centre:
+    from otd.bus.seal import public_signing
+
+    return pairing.Centre(
+        requests=store.pairings,
+        members=store.members,
+        key=public_signing(wiring.signing_key(store)),
+        secret=store.kept_secret("challenges", lambda: secrets.token_hex(32)).encode(),
+        lane=wiring.HOUSE,
+        chance=secrets.token_bytes,
+        now=store.now,
+    )
 
 
 def start(settings: Settings, store: SqlStore) -> Server:

@@ -19,8 +19,8 @@ from otd.deliveries import Timing
 from otd.dialplan.ruling import Ruling
 from otd.errors import BadSetting
 from otd.judging import settle_rules
-from otd.model import Hello, LaneSize, Receipt
-from otd.pipeline import Pipeline, Rulebook
+from otd.model import Hello, LaneSize, Receipt, Settled
+from otd.pipeline import Pipeline, Rulebook, no_provision
 from otd.ports import Bus, Calendar, Clock, EndpointDriver, Executor, Pins, Secrets
 from otd.relay.memory import Memory
 from otd.relay.service import Relay
@@ -234,6 +234,15 @@ def _broker(settings: Settings, vhost: Callable[[BusSettings], str]) -> Broker:
     return broker_at(url, where=f"secret {found.broker}", vhost=vhost(found), ca_file=found.ca_file)
 
 
+def provision(settings: Settings, store: SqlStore) -> Callable[[str], Settled]:
+    """What makes relays' users at the broker, and removes them."""
+    if settings.bus is None:
+        return no_provision
+    from otd.provisioning import provision as of_settings
+
+    return of_settings(settings, store).relay
+
+
 def signing_key(store: SqlStore) -> str:
     """The centre's private key, by which relays know its orders; made when it is first asked for."""
     from otd.bus.seal import new_key
@@ -268,6 +277,7 @@ class Centre:
             rooms=settings.rooms,
             endpoints=settings.endpoints,
             rules=self.rules,
+            provision=provision(settings, self.store),
         )
         self.executor: Executor = (
             executor(self.store, self.pipeline)

@@ -38,7 +38,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ),
     ("otd.pipeline", "otd.refresh", "otd.judging", "otd.past", "otd.replay", "otd.explain"),
     ("otd.calendars", "otd.endpoints", "otd.store", "otd.bus", "otd.relay", "otd.executor", "otd.serve"),
-    ("otd.settings", "otd.wiring", "otd.serving"),
+    ("otd.settings", "otd.wiring", "otd.serving", "otd.provisioning"),
     ("otd.cli", "otd.lab", "workers"),
 )
 RIM = LAYERS[4]

@@ -24,6 +24,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rooms": ("otd.cli.rooms:rooms", "List, show and import rooms."),
     "endpoints": ("otd.cli.endpoints:endpoints", "List, show, compare, probe and mend endpoints."),
     "pools": ("otd.cli.pools:pools", "List pools; switch one over from another system and back."),
+    "relay": ("otd.cli.relay:relay", "Run a relay on this machine: pair it, check its ways, run it."),
+    "relays": ("otd.cli.relays:relays", "Let relays in, and look after them, at the centre."),
     "status": ("otd.cli.status:status", "Show rooms, endpoints, relays, what is due and what fails."),
     "explain": ("otd.cli.explain:explain", "Say why a screen shows what it shows, or does not."),
     "release": ("otd.cli.release:release", "Let go what the brake holds."),

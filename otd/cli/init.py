@@ -49,14 +49,14 @@ def starter(now: datetime) -> Mapping[str, str]:
     from otd.lab.defaults import CODEC_PASSWORD, CODEC_USER, CODECS, HOST
 
     start = now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=2)
-    codecs = "".join(_filled("endpoint.toml", NAME=name, ADDRESS=f"{HOST}:{port}") for name, _, port in CODECS)
+    codecs = "".join(filled("endpoint.toml", NAME=name, ADDRESS=f"{HOST}:{port}") for name, _, port in CODECS)
     key = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
     return {
-        "otd.toml": _filled("otd.toml", CODECS=codecs),
-        "secrets.toml": _filled(
+        "otd.toml": filled("otd.toml", CODECS=codecs),
+        "secrets.toml": filled(
             "secrets.toml", KEY=toml_string(key), CODEC=toml_string(f"{CODEC_USER}:{CODEC_PASSWORD}")
         ),
-        "invitation.ics": _filled(
+        "invitation.ics": filled(
             "invitation.ics",
             UID=secrets.token_hex(16) + "@example.com",
             NOW=f"{now:%Y%m%dT%H%M%SZ}",
@@ -66,7 +66,8 @@ def starter(now: datetime) -> Mapping[str, str]:
     }
 
 
-def _filled(name: str, **values: str) -> str:
+def filled(name: str, **values: str) -> str:
+    """A file of `starter/` with these values in the place of @NAME@."""
     text = resources.files("otd.cli").joinpath("starter", name).read_text("utf-8")
     for key, value in values.items():
         text = text.replace(f"@{key}@", value)

@@ -30,6 +30,19 @@ def with_config(function: Function) -> Function:
     )(function)
 
 
+def with_relay_config(function: Function) -> Function:
+    """`--config PATH` as the parameter `config`, of a relay's own process; without it OTD_RELAY_CONFIG, else relay.toml
+    here."""
+    return click.option(
+        "--config",
+        metavar="PATH",
+        envvar="OTD_RELAY_CONFIG",
+        default="relay.toml",
+        show_default=True,
+        help="The relay's settings file (also: the environment variable OTD_RELAY_CONFIG).",
+    )(function)
+
+
 def with_json(function: Function) -> Function:
     """`--json` as the parameter `as_json`."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")(function)

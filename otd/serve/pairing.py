@@ -12,7 +12,6 @@ the relay's own key, so that whoever reads it on the way has nothing. It writes 
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -112,7 +111,7 @@ class _Spoken:
         found = centre.requests.ask(
             id=centre.chance(16).hex(),
             code=pairing.code(centre.chance(16)),
-            commitment=_raw(asked.commitment),
+            commitment=pairing.data(asked.commitment),
             address=_address(request),
             host=asked.host,
             version=asked.version,
@@ -126,14 +125,14 @@ class _Spoken:
         found = centre.requests.get(request.path_params["id"])
         if shown.nonce:
             keys = _read_keys(shown)
-            found = centre.requests.show(found.id, keys, _raw(shown.nonce))
+            found = centre.requests.show(found.id, keys, pairing.data(shown.nonce))
         answer: dict[str, Any] = {"state": found.state, "expires_in": self._left(found)}
         if found.state != "asked":
             answer |= {"name": found.name, "pool": found.pool}
-            answer |= {"centre": centre.key, "nonce": _text(found.centre_nonce)}
+            answer |= {"centre": centre.key, "nonce": pairing.text(found.centre_nonce)}
         if found.state == "confirmed":
             answer["ready"] = centre.members.identity(found.name) is not None
-            answer["challenge"] = _text(found.challenge)
+            answer["challenge"] = pairing.text(found.challenge)
         return JSONResponse(answer)
 
     def collect(self, request: Request, said: bytes) -> Response:
@@ -141,7 +140,9 @@ class _Spoken:
         found = centre.requests.get(request.path_params["id"])
         if found.keys is None or not found.challenge:
             raise Denied("pairing", f"there is no identity to collect: the request is {found.state}")
-        if not pairing.is_proof(found.keys.signing, f"collect {found.id}", found.challenge, _raw(signed.signature)):
+        if not pairing.is_proof(
+            found.keys.signing, f"collect {found.id}", found.challenge, pairing.data(signed.signature)
+        ):
             raise Denied("pairing", "the challenge was not answered with the relay's key")
         sealed = centre.requests.collect(found.id)
         log.info("relay collected its identity", relay=found.name, pool=found.pool, address=_address(request))
@@ -150,11 +151,11 @@ class _Spoken:
     def challenge(self, request: Request, said: bytes) -> Response:
         until = self._centre.now() + CHALLENGE
         made = pairing.passing_challenge(self._centre.secret, request.path_params["name"], int(until.timestamp()))
-        return JSONResponse({"challenge": _text(made)})
+        return JSONResponse({"challenge": pairing.text(made)})
 
     def identity(self, request: Request, said: bytes) -> Response:
         signed, centre, name = _read(_RENEWAL, said), self._centre, request.path_params["name"]
-        challenge, now = _raw(signed.challenge), int(centre.now().timestamp())
+        challenge, now = pairing.data(signed.challenge), int(centre.now().timestamp())
         refused = Denied(f"relay {name[:64]}", "the challenge was not answered with its key", "pair it anew")
         if not pairing.is_passing_challenge(centre.secret, name, challenge, now):
             raise refused
@@ -162,7 +163,7 @@ class _Spoken:
             member = centre.members.get(name)
         except Missing:
             raise refused from None  # who asks is not told which relays there are
-        if not pairing.is_proof(member.keys.signing, f"identity {name}", challenge, _raw(signed.signature)):
+        if not pairing.is_proof(member.keys.signing, f"identity {name}", challenge, pairing.data(signed.signature)):
             raise refused
         if member.revoked_at is not None:
             raise Denied(f"relay {name}", "it was shut out", "pair it anew")
@@ -183,17 +184,9 @@ _Line = Annotated[str, Field(max_length=255)]
 
 
 def _base64(text: str) -> str:
-    if len(text) > 200 or text != _text(_raw(text)):
+    if len(text) > 200 or text != pairing.text(pairing.data(text)):
         raise ValueError("not base64url")
     return text
-
-
-def _text(raw: bytes) -> str:
-    return urlsafe_b64encode(raw).rstrip(b"=").decode()
-
-
-def _raw(text: str) -> bytes:
-    return urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
 
 
 def _base64_of_32(text: str) -> str:

@@ -61,7 +61,7 @@ def read_files(path: Path, instead: Mapping[str, str]) -> Merged:
     `instead` holds texts for files in the folder beside, by name, as if they were written there already.
     """
     merged = Merged()
-    merged.main = _document(
+    merged.main = read_document(
         path, path.name, merged.mistakes, missing="otd init writes one; --config PATH names another"
     )
     if merged.main is None:
@@ -76,7 +76,7 @@ def read_files(path: Path, instead: Mapping[str, str]) -> Merged:
     files = {file.name for file in folder.glob("*.toml")} if folder.is_dir() else set()
     for file in sorted(files | instead.keys()):
         name = f"{folder.name}/{file}"
-        if document := _document(folder / file, name, merged.mistakes, content=instead.get(file)):
+        if document := read_document(folder / file, name, merged.mistakes, content=instead.get(file)):
             _merge(merged, document)
     return merged
 
@@ -117,7 +117,7 @@ def _merge(merged: Merged, document: Document) -> None:
                 merged.homes[section, name] = document
 
 
-def _document(
+def read_document(
     path: Path, name: str, mistakes: list[Mistake], *, missing: str = "", content: str | None = None
 ) -> Document | None:
     def mistake(why: str, mend: str, where: str = name) -> None:

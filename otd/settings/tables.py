@@ -225,6 +225,7 @@ class BusTable:
     work_vhost: Vhost = "otd"
     relays_vhost: Vhost = "otd-relays"
     relays_address: Address = ""
+    management: SecretName = ""
 
 
 @with_config(_STRICT)

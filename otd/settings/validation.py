@@ -48,7 +48,7 @@ ENVIRONMENT = {
     "OTD_SECRETS_FOLDER": ("secrets", "folder"),
 }
 """What the environment overrides: the few things that differ from container to container."""
-OTHERS = ("OTD_CONFIG",)
+OTHERS = ("OTD_CONFIG", "OTD_RELAY_CONFIG")
 """What else the environment may say; and OTD_SECRET_NAME for every secret."""
 
 UNKNOWN = "\0"
@@ -82,19 +82,19 @@ def validated(merged: Merged, environment: Mapping[str, str]) -> Tables:
     tables = Tables()
     for name, raw in _named(merged, "calendars"):
         if (shape := _calendar_shape(merged, name, raw)) and (
-            calendar := _table(merged, ("calendars", name), raw, shape)
+            calendar := checked_table(merged, ("calendars", name), raw, shape)
         ):
             tables.calendars[name] = calendar
     for section, shape in NAMED.items():
         for name, raw in _named(merged, section):
-            if (table := _table(merged, (section, name), raw, shape)) is not None:
+            if (table := checked_table(merged, (section, name), raw, shape)) is not None:
                 getattr(tables, section)[name] = table
     for section, shape in SINGLE.items():
         raw = merged.tables.get(section, {})
-        if (table := _table(merged, (section,), raw, shape)) is not None:
+        if (table := checked_table(merged, (section,), raw, shape)) is not None:
             setattr(tables, section, _overridden(merged, section, table, environment))
     _dialplan(merged, tables)
-    _cas(merged, tables)
+    tables.cas = checked_cas(merged)
     _misspelt(merged, environment)
     return tables
 
@@ -131,7 +131,7 @@ def _calendar_shape(merged: Merged, name: str, raw: Any) -> type[GraphTable | Ew
     return None
 
 
-def _table(merged: Merged, path: KeyPath, raw: Any, shape: type[Table]) -> Table | None:
+def checked_table(merged: Merged, path: KeyPath, raw: Any, shape: type[Table]) -> Table | None:
     """The table in its form; with a mistake in it, what is left of it, so that the rest of it can be looked at too."""
     if not isinstance(raw, dict):
         merged.mistake(path, f"{path[-1]} is a table", f"write [{'.'.join(map(str, path))}]")
@@ -220,7 +220,7 @@ def _dialplan(merged: Merged, tables: Tables) -> None:
     rules = raw.get("rules", []) if isinstance(raw, dict) else []
     if isinstance(raw, dict):
         raw = {key: value for key, value in raw.items() if key != "rules"}
-    tables.dialplan = _table(merged, ("dialplan",), raw, DialplanTable) or tables.dialplan
+    tables.dialplan = checked_table(merged, ("dialplan",), raw, DialplanTable) or tables.dialplan
     if not isinstance(rules, list):
         merged.mistake(("dialplan", "rules"), "rules are an array of tables", "write [[dialplan.rules]]")
         return
@@ -231,15 +231,18 @@ def _dialplan(merged: Merged, tables: Tables) -> None:
         merged.mistake((*path, key.removeprefix(".")) if key else path, mistake.why, mistake.mend)
 
 
-def _cas(merged: Merged, tables: Tables) -> None:
+def checked_cas(merged: Merged) -> dict[str, str]:
+    """[cas]: files of certificate authorities by name."""
     raw = merged.tables.get("cas", {})
+    found: dict[str, str] = {}
     if not isinstance(raw, dict):
         merged.mistake(("cas",), "cas is a table", 'write [cas] and below it NAME = "file.pem"')
-        return
+        return found
     for name, file in raw.items():
         if said := name_mistake(name):
             merged.mistake(("cas", name), *said)
         elif not isinstance(file, str) or not file:
             merged.mistake(("cas", name), "the path of a PEM file is needed", f'write {name} = "file.pem"')
         else:
-            tables.cas[name] = file
+            found[name] = file
+    return found

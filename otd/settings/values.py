@@ -155,6 +155,7 @@ class BusSettings:
     work_vhost: str
     relays_vhost: str
     relays_address: str  # host:port where relays reach it, "" for that of the url
+    management: str = ""  # the name of the secret that holds the url of its management interface
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,6 +204,8 @@ class Settings:
             users.setdefault(self.run.database_password, []).append("the database")
         if self.bus is not None:
             users.setdefault(self.bus.broker, []).append("the bus")
+            if self.bus.management:
+                users.setdefault(self.bus.management, []).append("work that makes relays' users")
         for calendar in self.calendars.values():
             for name in calendar.secrets:
                 users.setdefault(name, []).append(f"calendar {calendar.name}")
