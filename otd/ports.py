@@ -234,6 +234,14 @@ class Store(Protocol):
         is due in half a minute or later. The requests, and what went wrong, are the lane's too: see otd.pacing."""
         ...
 
+    def give_back(self, claims: Iterable[Work]) -> None:
+        """These claims were not begun and will not be: whoever comes next may claim them."""
+        ...
+
+    def leased(self, owner_prefix: str) -> int:
+        """How many rows are leased to owners whose name begins so."""
+        ...
+
     def next_due(self) -> datetime | None:
         """When the next row can be claimed; None when there is none."""
         ...

@@ -1,8 +1,8 @@
-"""The Celery application: all policy about queues, acknowledgements, publishing and reconnecting is here.
+"""The Celery application: all policy about queues, acknowledgements and reconnecting is here.
 
-Quorum queues with a delivery limit and dead letters, late acknowledgement, one task at a time for each thread,
-confirmed publishing with a time-out, no results, no beat, no remote control. The broker's address is Celery's own
-setting (CELERY_BROKER_URL); nothing is read or connected when this is imported.
+Quorum queues with a delivery limit and dead letters, late acknowledgement, one task at a time for each thread, no
+results, no beat, no remote control. The broker is that of [bus] in the settings that OTD_CONFIG names, read when a
+worker starts; nothing is read or connected when this is imported.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from kombu.entity import Exchange, Queue
 WORK = Exchange("otd.work", type="topic", durable=True)
 DEAD = Exchange("otd.dead", type="fanout", durable=True)
 DELIVERY_LIMIT = 8  # times a task is handed out again before it is set aside; its row is claimed anew all the same
-PUBLISH_WITHIN = 10.0  # seconds; a task that was not confirmed by then counts as lost, which is harmless
 
 
 def _queue(name: str) -> Queue:
@@ -49,13 +48,12 @@ app.conf.update(
     worker_prefetch_multiplier=1,
     task_ignore_result=True,
     result_backend=None,
-    broker_transport_options={"confirm_publish": True, "confirm_timeout": PUBLISH_WITHIN},
+    broker_transport_options={"confirm_publish": True, "write_timeout": 10, "read_timeout": 10},
     broker_connection_retry=True,
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
     broker_heartbeat=20,
-    broker_pool_limit=10,
-    broker_pool_acquire_timeout=PUBLISH_WITHIN,
+    broker_connection_timeout=5,
     worker_enable_prefetch_count_reduction=False,  # with it workers were seen to stop consuming after a reconnect
     worker_cancel_long_running_tasks_on_connection_loss=False,  # threads cannot be cancelled
     worker_enable_remote_control=False,
@@ -71,8 +69,6 @@ app.conf.update(
 def _begin(sender: Any = None, **_: Any) -> None:
     from workers import process
 
-    with app.connection_for_write() as connection:
-        _DEAD_QUEUE(connection.default_channel).declare()
     process.start(app)
 
 
@@ -81,3 +77,8 @@ def _end(sender: Any = None, **_: Any) -> None:
     from workers import process
 
     process.stop()
+
+
+def declare_dead_letters(channel: Any) -> None:
+    """What holds the tasks that were handed out too often."""
+    _DEAD_QUEUE(channel).declare()

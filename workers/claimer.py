@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from datetime import timedelta
+from typing import Protocol
 
 import structlog
 
@@ -14,15 +14,23 @@ from otd.ports import Store
 LEASE = timedelta(seconds=90)
 AT_ONCE = 100  # rows claimed in one go
 LOOK_EVERY = 1.0  # seconds at the most between two looks
+FULL = 0.1  # seconds until the next look when enough is under way
+AWAY = 2.0  # seconds until the next look when the database or the broker is away
 log = structlog.get_logger(__name__)
 
 
-class CeleryExecutor:
-    """otd.ports.Executor: what it claims, `publish` sends to whichever worker is free."""
+class Publish(Protocol):
+    def __call__(self, work: Work) -> None:
+        """Hand the claim to whichever worker is free. Raises Unreachable."""
+        ...
 
-    def __init__(self, store: Store, publish: Callable[[Work], None], *, owner: str, room: Callable[[], int]) -> None:
-        """`room` says how many more may be under way; no more than that is claimed."""
-        self._store, self._publish, self._owner, self._room = store, publish, f"{owner}/", room
+
+class CeleryExecutor:
+    """otd.ports.Executor. At most `under_way` of the rows that it claimed are leased at any time: how many they are is
+    asked of the database, which knows what other workers have done of them."""
+
+    def __init__(self, store: Store, publish: Publish, *, owner: str, under_way: int) -> None:
+        self._store, self._publish, self._owner, self._under_way = store, publish, f"{owner}/", under_way
         self._awake, self._stopping = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="otd-claim", daemon=True)
 
@@ -33,25 +41,43 @@ class CeleryExecutor:
         self._awake.set()
 
     def stop(self, *, within: timedelta) -> None:
+        """Claim nothing more. What was published stays claimed: other workers carry it out."""
         self._stopping.set()
         self._awake.set()
         self._thread.join(within.total_seconds())
 
     def _run(self) -> None:
+        away = False
         while not self._stopping.is_set():
             self._awake.clear()
-            wait = LOOK_EVERY
             try:
                 wait = self._look()
+                if away:
+                    log.info("work is claimed and published again")
+                away = False
             except Exception as error:  # a database or a broker that is away comes back
-                log.warning("work could not be claimed or published", error=type(error).__name__)
-            self._awake.wait(wait)
+                if not away:
+                    log.warning("work could not be claimed or published", error=type(error).__name__)
+                away = True
+            if away:
+                self._stopping.wait(AWAY)
+            else:
+                self._awake.wait(wait)
 
     def _look(self) -> float:
         """Claim and publish what there is room for; how many seconds to wait before the next look."""
-        limit = min(AT_ONCE, self._room())
-        for work in self._store.claim(self._owner, limit=limit, lease=LEASE) if limit > 0 else ():
-            self._publish(work)
+        limit = min(AT_ONCE, self._under_way - self._store.leased(self._owner))
+        if limit <= 0:
+            return FULL
+        claimed = self._store.claim(self._owner, limit=limit, lease=LEASE)
+        for place, work in enumerate(claimed):
+            try:
+                self._publish(work)
+            except Exception:
+                self._store.give_back(claimed[place:])
+                raise
+        if len(claimed) == limit:
+            return 0.0
         due = self._store.next_due()
         if due is None:
             return LOOK_EVERY

@@ -1,65 +1,101 @@
-"""What a worker process holds: the centre, started when the worker is, and the work that is under way in it."""
+"""What a worker process holds: the centre, started when the worker is, and what watches over it."""
 
 from __future__ import annotations
 
 import os
-import threading
-import time
+import socket
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import structlog
 from celery import Celery
 
 from otd import settings as otd_settings
-from otd import wire
+from otd.bus.broker import tls_options
 from otd.cli.logs import configure
-from otd.model import Work
-from otd.wiring import Centre
+from otd.errors import Garbled
+from otd.settings import Settings
+from otd.wiring import Centre, work_broker
+from workers import messages
 from workers.claimer import LEASE, CeleryExecutor
+from workers.publisher import TaskPublisher
+from workers.watchdog import Watchdog
 
-_UNDER_WAY = 4  # times its threads: as many tasks a process has on their way at the most
-_lock = threading.Lock()
-_centre: Centre | None = None
-_on_their_way: dict[tuple[str, int], float] = {}  # until when (monotonic) its lease holds; then it counts as lost
+UNDER_WAY = 4  # times its threads: as many rows has a claimer leased at the most
+STUCK = 2 * LEASE
+IDLE = timedelta(seconds=90)
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    centre: Centre
+    watchdog: Watchdog
+    publishers: tuple[TaskPublisher, ...]
+
+
+_running: _Running | None = None
+
+
+def enter(app: Celery, settings: Settings) -> None:
+    """Point Celery at the broker of these settings. Raises BadSetting."""
+    broker = work_broker(settings)
+    from urllib.parse import quote
+
+    user, password, vhost = (quote(text, safe="") for text in (broker.user, broker.password, broker.vhost))
+    app.conf.broker_url = f"amqp://{user}:{password}@{broker.host}:{broker.port}/{vhost}"
+    app.conf.broker_use_ssl = tls_options(broker) if broker.tls else False
 
 
 def start(app: Celery) -> None:
     """Build the centre from OTD_CONFIG (otd.toml), and begin to claim. Raises BadSetting."""
-    global _centre
+    global _running
     found = otd_settings.load(Path(os.environ.get("OTD_CONFIG", "otd.toml")), os.environ)
     configure(found.run.log)
-
-    def room() -> int:
-        with _lock:
-            for lost in [claim for claim, until in _on_their_way.items() if until < time.monotonic()]:
-                del _on_their_way[lost]
-            return _UNDER_WAY * found.run.threads - len(_on_their_way)
-
-    def publish(work: Work) -> None:
-        with _lock:
-            _on_their_way[work.key, work.token] = time.monotonic() + LEASE.total_seconds()
-        name = f"otd.{work.kind if work.kind in ('refresh', 'deliver') else 'other'}"
-        app.send_task(name, args=[wire.plain(work)], queue=name, routing_key=name)
-
-    _centre = Centre(
-        found, executor=lambda store, _: CeleryExecutor(store, publish, owner=f"worker-{os.getpid()}", room=room)
+    enter(app, found)
+    tasks, looks = TaskPublisher(app), TaskPublisher(app)
+    threads = found.run.threads
+    owner = f"worker-{socket.gethostname()}-{os.getpid()}"
+    centre = Centre(
+        found,
+        executor=lambda store, _: CeleryExecutor(store, tasks.publish, owner=owner, under_way=UNDER_WAY * threads),
     )
-    _centre.start()
+    watchdog = Watchdog(
+        waiting=lambda: looks.waiting(tuple(app.amqp.queues.consume_from)),
+        threads=threads,
+        stuck_after=STUCK,
+        idle_after=IDLE,
+    )
+    _running = _Running(centre, watchdog, (tasks, looks))
+    centre.start()
+    watchdog.start()
 
 
 def stop() -> None:
-    """Claim nothing more, say goodbye to the relays, close."""
-    if _centre is not None:
-        _centre.stop()
+    """Claim nothing more, close."""
+    if _running is not None:
+        _running.watchdog.stop()
+        _running.centre.stop()
+        for publisher in _running.publishers:
+            publisher.close()
 
 
-def carry_out(claim: dict[str, Any]) -> None:
+def carry_out(message: Any) -> None:
     """Do the work of this claim, unless it was taken over."""
-    work = wire.value(Work, claim)
+    if _running is None:
+        return
+    centre = _running.centre
     try:
-        if _centre is not None and _centre.store.begin(work):
-            _centre.store.finish(work, _centre.pipeline.carry_out(work))
-            _centre.executor.wake()
+        work = messages.read(message)
+    except Garbled as error:
+        log.warning("task dropped", why=error.why)
+        return
+    _running.watchdog.begin()
+    try:
+        if centre.store.begin(work):
+            centre.store.finish(work, centre.pipeline.carry_out(work))
+            centre.executor.wake()
     finally:
-        with _lock:
-            _on_their_way.pop((work.key, work.token), None)
+        _running.watchdog.done()

@@ -9,15 +9,15 @@ from workers.app import app
 
 
 @app.task(name="otd.refresh")
-def refresh(claim: dict[str, Any]) -> None:
-    process.carry_out(claim)
+def refresh(message: dict[str, Any]) -> None:
+    process.carry_out(message)
 
 
 @app.task(name="otd.deliver")
-def deliver(claim: dict[str, Any]) -> None:
-    process.carry_out(claim)
+def deliver(message: dict[str, Any]) -> None:
+    process.carry_out(message)
 
 
 @app.task(name="otd.other")
-def other(claim: dict[str, Any]) -> None:
-    process.carry_out(claim)
+def other(message: dict[str, Any]) -> None:
+    process.carry_out(message)

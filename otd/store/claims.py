@@ -254,7 +254,7 @@ def begin(tx: Transaction, item: Work) -> bool:
     so that what a Retry-After forbids does not go out because it was claimed just before."""
     if tx.connection.execute(_begun(tx.now), _mine(item)).rowcount == 1:
         return True
-    tx.connection.execute(update(work).where(_held()).values(owner="", lease_until=0), _mine(item))
+    give_back(tx, item)
     return False
 
 
@@ -263,6 +263,17 @@ def _begun(now: ColumnElement[int]) -> Update:
     unpaused = select(lanes.c.name).where(lanes.c.paused_until <= now)
     holds = and_(_held(), work.c.lease_until > now, work.c.lane.in_(unpaused))
     return update(work).where(holds).values(lease_until=now + work.c.lease)
+
+
+def give_back(tx: Transaction, item: Work) -> None:
+    """Take the lease away, if the claim still holds."""
+    tx.connection.execute(update(work).where(_held()).values(owner="", lease_until=0), _mine(item))
+
+
+def leased(tx: Transaction, owner_prefix: str) -> int:
+    """How many leases have not run out."""
+    mine = (work.c.owner.startswith(owner_prefix, autoescape=True), work.c.lease_until > tx.now)
+    return int(tx.connection.execute(select(func.count()).where(*mine)).scalar_one())
 
 
 def finish(tx: Transaction, item: Work, settled: Settled, rng: random.Random) -> None:

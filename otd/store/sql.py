@@ -164,6 +164,15 @@ class SqlStore:
         with self._writing() if together else self._writing_once() as tx:
             claims.finish(tx, work, settled, self._rng)
 
+    def give_back(self, claimed: Iterable[Work]) -> None:
+        with self._writing() as tx:
+            for item in claimed:
+                claims.give_back(tx, item)
+
+    def leased(self, owner_prefix: str) -> int:
+        with self._reading_once() as tx:
+            return claims.leased(tx, owner_prefix)
+
     def next_due(self) -> datetime | None:
         with self._reading_once() as tx:
             return claims.next_due(tx)

@@ -19,6 +19,7 @@ class Node:
     """Where a node is, and how rabbitmqctl finds it."""
 
     port: int = 5672
+    ca_file: str = ""  # with it the node speaks TLS
     environment: Mapping[str, str] | None = None
 
     def control(self, *arguments: str) -> str:
@@ -58,7 +59,15 @@ def vhost(node: Node = MACHINE) -> Iterator[str]:
 
 def centre(name: str, node: Node = MACHINE) -> Broker:
     """The broker as the centre enters it."""
-    return Broker(host="127.0.0.1", port=node.port, vhost=name, user="guest", password="guest", tls=False)
+    return Broker(
+        host="127.0.0.1",
+        port=node.port,
+        vhost=name,
+        user="guest",
+        password="guest",
+        tls=bool(node.ca_file),
+        ca_file=node.ca_file,
+    )
 
 
 @contextlib.contextmanager
@@ -76,6 +85,14 @@ def relay_user(vhost: str, relay: str, pool: str, node: Node = MACHINE) -> Itera
         f" {_b('tests')})",
     )
     try:
-        yield Broker(host="127.0.0.1", port=node.port, vhost=vhost, user=user, password=password, tls=False)
+        yield Broker(
+            host="127.0.0.1",
+            port=node.port,
+            vhost=vhost,
+            user=user,
+            password=password,
+            tls=bool(node.ca_file),
+            ca_file=node.ca_file,
+        )
     finally:
         node.control("delete_user", user)

@@ -22,6 +22,26 @@ class WorkContract(StoreCase):
         assert self.names() == ["room2"]
         assert self.claim() == ()
 
+    def test_a_claim_that_was_given_back_is_free_at_once_and_does_not_count_any_more(self) -> None:
+        self.adopt(rooms=3)
+        one, two, three = self.claim()
+        assert self.store.leased("me") == 3
+        assert self.store.leased("another") == 0
+        self.store.give_back([one, two])
+        assert self.store.leased("me") == 1
+        assert not self.store.begin(one)
+        assert self.names() == [one.name, two.name]
+        self.store.finish(three, Settled(after=HOUR))
+        assert self.store.leased("me") == 2
+
+    def test_giving_back_takes_nothing_from_who_claimed_it_since(self) -> None:
+        self.adopt()
+        (first,) = self.claim()
+        self.pass_time(2 * LEASE)
+        (second,) = self.claim()
+        self.store.give_back([first])
+        assert self.store.begin(second)
+
     def test_the_longest_overdue_comes_first(self) -> None:
         self.adopt(rooms=3)
         for work, after in zip(self.claim(), (3, 1, 2), strict=True):

@@ -1,0 +1,62 @@
+"""A relay of the lab in a process of its own, which reaches the lab's endpoints on the loopback.
+
+    python -m otd.lab.relay_process IDENTITY STATE [AHEAD]
+
+IDENTITY is the file of otd.bus.identity, STATE a folder for what it must remember, AHEAD how many seconds its clock is
+ahead of the machine's. The endpoints' password is the secret `codec` (OTD_SECRET_CODEC). It runs until SIGTERM.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from otd.bus import identity
+from otd.bus.amqp import AmqpRelayBus
+from otd.cli.logs import configure
+from otd.endpoints.cisco import CiscoDriver
+from otd.relay.memory import Memory
+from otd.relay.service import Relay
+from otd.settings import NamedSecrets
+
+
+class WrongClock:
+    """The machine's clock, moved."""
+
+    def __init__(self, ahead: timedelta) -> None:
+        self._ahead = ahead
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self._ahead
+
+
+def main(file: str, state: str, ahead: str = "0") -> None:
+    configure("json")
+    me = identity.load(Path(file))
+    Path(state).mkdir(parents=True, exist_ok=True)
+    memory = Memory(Path(state) / f"{me.relay}.db")
+    driver = CiscoDriver(secrets=NamedSecrets(environment=os.environ, file=None, folder=None), pins=memory)
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    relay = Relay(
+        name=me.relay,
+        pool=me.pool,
+        bus=AmqpRelayBus(me),
+        drivers={"cisco": driver},
+        memory=memory,
+        clock=WrongClock(timedelta(seconds=float(ahead))),
+    )
+    relay.start()
+    stopping.wait()
+    relay.stop()
+    driver.close()
+    memory.close()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
