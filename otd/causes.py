@@ -17,7 +17,7 @@ from otd import deliveries
 from otd.invites.reasons import REASONS
 from otd.model import EndpointState, RelayState, RoomState
 
-Stage = Literal["calendar", "invitation", "booking", "brake", "relay", "delivery", "endpoint", "expiry"]
+Stage = Literal["calendar", "invitation", "booking", "brake", "relay", "delivery", "endpoint", "expiry", "alert"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -344,6 +344,13 @@ _OWN: tuple[tuple[str, Stage, str, str], ...] = (
         "endpoint",
         "The endpoint's clock is wrong, so that Join comes at the wrong time.",
         "Give it a working NTP server.",
+    ),
+    # OTD itself
+    (
+        "alert_unsent",
+        "alert",
+        "A channel for alerts cannot be told; what is to be told waits.",
+        "`otd alerts test` tries each channel and says what is wrong.",
     ),
     # what runs out
     (

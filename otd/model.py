@@ -592,13 +592,13 @@ class AuditLine:
 
 # --- work ---------------------------------------------------------------------------------------------------------
 
-WorkKind = Literal["refresh", "deliver", "tidy", "provision"]
+WorkKind = Literal["refresh", "deliver", "tidy", "provision", "guard", "notify"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """A row that was claimed: what is due, under whose lease. `name` is the room (refresh), the endpoint (deliver),
-    the house (tidy) or the relay (provision)."""
+    """A row that was claimed: what is due, under whose lease. `name` is the room (refresh), the endpoint (deliver), the
+    relay (provision), the channel (notify) or the house (tidy, guard)."""
 
     kind: WorkKind
     name: str
@@ -759,6 +759,66 @@ class RelayState:
     last_seen: datetime | None = None
     leaving: bool = False
     clock_offset: timedelta = timedelta(0)
+
+
+# --- alerts -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """Something that a person has to know of now. (cause, thing) is its key: it is raised once, and cleared once.
+
+    `cause` is a code of otd.causes; `thing` is "endpoint:NAME", "room:NAME", "calendar:NAME", "pool:NAME",
+    "relay:NAME", "channel:NAME" or "rules". Neither detail nor mend holds a subject or a dial string.
+    """
+
+    cause: str
+    thing: str
+    detail: str = ""
+    mend: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertState:
+    """An alert that was raised, and what became of it."""
+
+    alert: Alert
+    raised_at: datetime
+    cleared_at: datetime | None = None
+    note: str = ""  # why it was cleared
+    times: int = 1  # that it was raised
+
+
+NoticeEvent = Literal["raised", "cleared", "test"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """What is told to people of an alert. `id` is the same however often it is sent, so that a copy can be told."""
+
+    id: str
+    event: NoticeEvent
+    alert: Alert
+    at: datetime
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expiry:
+    """That something runs out: `cause` is one of the stage "expiry"."""
+
+    cause: str
+    thing: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joinless:
+    """A booking without a dial string that starts soon, and the reason (a code of otd.invites.reasons)."""
+
+    room: str
+    start: datetime
+    reason: str
 
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

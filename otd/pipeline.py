@@ -55,8 +55,10 @@ class Pipeline:
         endpoints: Mapping[str, Endpoint],
         rules: Rulebook,
         provision: Callable[[str], Settled] = no_provision,
+        more: Mapping[WorkKind, Callable[[str], Settled]] | None = None,
     ) -> None:
-        """`provision` makes a relay's user at the broker, or removes it; see otd.provisioning."""
+        """`provision` makes a relay's user at the broker, or removes it; see otd.provisioning. `more` are use cases for
+        other kinds of work, by kind."""
         self._store, self._bus, self._rules = store, bus, rules
         self._refresh = Refresh(store=store, calendars=calendars, rooms=rooms, endpoints=endpoints, rules=rules)
         self._todo: dict[WorkKind, Callable[[str], Settled]] = {
@@ -64,6 +66,7 @@ class Pipeline:
             "deliver": self.deliver_endpoint,
             "tidy": self.tidy_up,
             "provision": provision,
+            **(more or {}),
         }
 
     def carry_out(self, work: Work) -> Settled:

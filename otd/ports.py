@@ -6,12 +6,14 @@ that drips byte by byte; what it reads is capped in size; redirects are not foll
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
 from otd.model import (
     EPOCH,
+    Alert,
+    AlertState,
     AuditKind,
     AuditLine,
     Booking,
@@ -24,13 +26,16 @@ from otd.model import (
     Empty,
     Endpoint,
     EndpointState,
+    Expiry,
     Facts,
     Fill,
     Hello,
+    Joinless,
     KeptReading,
     LaneSize,
     LaneState,
     Mode,
+    Notice,
     Reading,
     ReadingMark,
     Receipt,
@@ -178,6 +183,21 @@ class RelayBus(Protocol):
 
     def close(self) -> None:
         """Take nothing new; hand back what is not done."""
+        ...
+
+
+class Channel(Protocol):
+    """A way to tell people of alerts."""
+
+    @property
+    def name(self) -> str: ...
+
+    def tell(self, notices: tuple[Notice, ...], *, within: timedelta) -> None:
+        """Returns when the other side has taken them. Raises OtdError; then it may have taken them all the same."""
+        ...
+
+    def close(self) -> None:
+        """Give connections back."""
         ...
 
 
@@ -407,6 +427,43 @@ class Store(Protocol):
     def list_at(self, endpoint: str, time: datetime) -> Desired | None:
         """The list that the endpoint was to show then (without its digest); None when it is not known (any more)."""
         ...
+
+    # alerts -------------------------------------------------------------------------------------------------------
+
+    def watched(self, before: timedelta, after: timedelta) -> tuple[EndpointState, ...]:
+        """Endpoints that may not show what they should when people walk in: a booking of theirs starts within `before`
+        or did so within `after`, and their newest list is not known to be confirmed; and those that need a person."""
+        ...
+
+    def joinless(self, before: timedelta, after: timedelta) -> tuple[Joinless, ...]:
+        """Bookings without a dial string that start within `before`, or did so within `after`."""
+        ...
+
+    def settle_alerts(
+        self, found: Sequence[Alert], channels: Iterable[str], notes: Mapping[tuple[str, str], str]
+    ) -> tuple[tuple[Notice, ...], tuple[Notice, ...]]:
+        """`found` is all that is wrong now. What was not known is raised; what stood and is not among it is cleared,
+        with its note (by cause and thing). Both are put into the outbox of every channel, in the same transaction.
+        Returns what was raised and what was cleared by this call: each by one caller, however many there are."""
+        ...
+
+    def alerts(self, *, cleared: bool = False) -> tuple[AlertState, ...]:
+        """Those that stand; with `cleared` also those that do no longer, as long as they are kept."""
+        ...
+
+    def untold(self, channel: str, limit: int) -> tuple[Notice, ...]:
+        """What is in the channel's outbox, in its order."""
+        ...
+
+    def told(self, channel: str, ids: Sequence[str]) -> None:
+        """The channel has told these."""
+        ...
+
+    def put_expiry(self, expiry: Expiry) -> None:
+        """Remember when it runs out."""
+        ...
+
+    def expiries(self) -> tuple[Expiry, ...]: ...
 
     # delivery -----------------------------------------------------------------------------------------------------
 

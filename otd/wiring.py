@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from otd import __version__
+from otd import __version__, guarding
 from otd.bus.local import LocalBus, LocalRelayBus
 from otd.calendars.access import EwsAccess, GraphAccess
 from otd.calendars.files import FilesCalendar
@@ -270,6 +270,7 @@ class Centre:
         self.bus: Bus = bus(settings, self.store, self._clock)
         self.calendars = {name: calendar(settings, name, self._clock) for name in settings.calendars}
         self.rules = rulebook(settings)
+        self.guard = guarding.guard(settings, self.store, secrets(settings))
         self.pipeline = Pipeline(
             store=self.store,
             calendars=self.calendars,
@@ -278,6 +279,7 @@ class Centre:
             endpoints=settings.endpoints,
             rules=self.rules,
             provision=provision(settings, self.store),
+            more=self.guard.work,
         )
         self.executor: Executor = (
             executor(self.store, self.pipeline)
@@ -301,6 +303,7 @@ class Centre:
         key = database_key(settings)
         self.store.adopt(settings.rooms.values(), settings.endpoints.values(), lanes, settings_digest(settings, key))
         self.store.add_work("tidy", HOUSE, HOUSE)
+        guarding.add_work(settings, self.store)
         settle_rules(self.store, settings.rooms, settings.endpoints, self.rules)
         self.bus.listen(self._receipt, self._hello)
         for name in settings.relays:
@@ -349,6 +352,7 @@ class Centre:
         self.bus.close()
         for one in self.calendars.values():
             one.close()
+        self.guard.close()
         self.store.close()
 
     def _receipt(self, receipt: Receipt) -> None:

@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "relays": ("otd.cli.relays:relays", "Let relays in, and look after them, at the centre."),
     "status": ("otd.cli.status:status", "Show rooms, endpoints, relays, what is due and what fails."),
     "explain": ("otd.cli.explain:explain", "Say why a screen shows what it shows, or does not."),
+    "alerts": ("otd.cli.alerts:alerts", "List what needs a person now; try the ways to tell people."),
     "release": ("otd.cli.release:release", "Let go what the brake holds."),
     "lab": ("otd.cli.lab:lab", "Start the simulated Exchange server and codecs."),
     "bench": ("otd.cli.bench:bench", "Measure, each figure beside its floor and its limit."),

@@ -185,7 +185,7 @@ def _print(found: dict[str, Any]) -> None:
                 r["calendar"],
                 r["state"],
                 r["meetings"],
-                _ago(r["read_at"], now),
+                ago(r["read_at"], now),
                 _in(r["due"], now),
                 _why(r, now),
             )
@@ -202,7 +202,7 @@ def _print(found: dict[str, Any]) -> None:
                 " ".join(e["rooms"]),
                 e["state"] + (", needs a person" if e["parked"] else ""),
                 e["bookings"],
-                _ago(e["confirmed_at"], now),
+                ago(e["confirmed_at"], now),
                 e["relay"] or "-",
                 _in(e["due"], now),
                 _why(e, now),
@@ -214,13 +214,13 @@ def _print(found: dict[str, Any]) -> None:
     click.echo()
     print_table(
         ("Relay", "Pool", "State", "Version", "Last seen"),
-        [(r["name"], r["pool"], r["state"], r["version"], _ago(r["last_seen"], now)) for r in found["relays"]],
+        [(r["name"], r["pool"], r["state"], r["version"], ago(r["last_seen"], now)) for r in found["relays"]],
         title="Relays",
     )
     _print_calendars(found, now)
     for brake in found["held"]:
         what = "The rules are" if brake["name"] == "rules" else f"{brake['things']} rooms of {brake['name']} are"
-        click.echo(f"\n{what} held by the brake since {_ago(brake['since'], now)}: {brake['why']}\n  {brake['mend']}")
+        click.echo(f"\n{what} held by the brake since {ago(brake['since'], now)}: {brake['why']}\n  {brake['mend']}")
     for lane in found["lanes"]:
         if lane["paused_until"]:
             click.echo(f"\nLane {lane['name']} is paused {_in(lane['paused_until'], now)}: {lane['why']}")
@@ -263,11 +263,12 @@ def _print_calendars(found: dict[str, Any], now: datetime) -> None:
 
 
 def _why(row: dict[str, Any], now: datetime) -> str:
-    since = f", since {_ago(row['failing_since'], now)}" if row["failing_since"] else ""
+    since = f", since {ago(row['failing_since'], now)}" if row["failing_since"] else ""
     return f"{row['error']}{since}" if row["error"] else "-"
 
 
-def _ago(time: str | None, now: datetime) -> str:
+def ago(time: str | None, now: datetime) -> str:
+    """ "5 min ago" of a time in ISO 8601, "never" of none."""
     return f"{_short(now - datetime.fromisoformat(time))} ago" if time else "never"
 
 

@@ -15,6 +15,8 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import AfterValidator, BeforeValidator, Strict
 from pydantic_core import PydanticCustomError
 
+from otd.causes import CAUSES
+
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\Z")
 _HOST = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9]([A-Za-z0-9_-]{0,62}))*\.?\Z")
 _DOMAIN = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]{0,62})(\.[a-z0-9]([a-z0-9-]{0,62}))+\Z")
@@ -247,6 +249,20 @@ def _trust(text: str) -> str:
     )
 
 
+def _mailbox(text: str) -> str:
+    if said := mailbox_mistake(text):
+        raise wrong(*said)
+    return text
+
+
+def _muted(text: str) -> str:
+    if text in CAUSES or re.fullmatch(r"(endpoint|room|calendar|pool|relay|channel):.+", text) or text == "rules":
+        return text
+    near = get_close_matches(text, CAUSES, n=1)
+    mend = f"did you mean {near[0]!r}?" if near else 'write a cause as `otd alerts` shows it, or "endpoint:NAME"'
+    raise wrong(f"{text!r} is neither a cause nor a thing", mend)
+
+
 def _text(text: str) -> str:
     if not text.strip():
         raise wrong("it is empty", "give it a value, or leave the key out")
@@ -265,6 +281,9 @@ Database = Annotated[str, AfterValidator(_database)]
 Vhost = Annotated[str, AfterValidator(_vhost)]
 Trust = Annotated[str, AfterValidator(_trust)]
 Domain = Annotated[str, AfterValidator(_domain)]
+Mailbox = Annotated[str, AfterValidator(_mailbox)]
+Mailboxes = Annotated[tuple[Mailbox, ...], BeforeValidator(listed)]
+Muted = Annotated[tuple[Annotated[str, AfterValidator(_muted)], ...], BeforeValidator(listed)]
 Names = Annotated[tuple[Name, ...], BeforeValidator(listed)]
 Domains = Annotated[tuple[Domain, ...], BeforeValidator(listed)]
 Hosts = Annotated[dict[Domain, Domain], Strict()]

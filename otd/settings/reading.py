@@ -8,6 +8,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from otd.alerting.access import MailAccess, WebhookAccess
+from otd.alerts import Concern
 from otd.calendars.access import EwsAccess, GraphAccess
 from otd.invites.site import Site
 from otd.model import Endpoint, Policy, Room
@@ -15,9 +17,18 @@ from otd.settings.documents import Merged, read_files
 from otd.settings.kinds import host_and_port
 from otd.settings.mistakes import BadSettings, Mistake
 from otd.settings.references import check_references
-from otd.settings.tables import EndpointTable, EwsTable, FilesTable, GraphTable, RelayTable, ServeTable
+from otd.settings.tables import (
+    AlertsTable,
+    EndpointTable,
+    EwsTable,
+    FilesTable,
+    GraphTable,
+    RelayTable,
+    ServeTable,
+)
 from otd.settings.validation import Tables, validated
 from otd.settings.values import (
+    AlertSettings,
     AuditSettings,
     BusSettings,
     CalendarSettings,
@@ -135,6 +146,7 @@ def _settings(path: Path, tables: Tables, mistakes: tuple[Mistake, ...]) -> Sett
         ),
         bus=_bus(tables, cas),
         readings=ReadingSettings(**_keys(tables.readings)),
+        alerts=_alerts(tables.alerts, cas),
         serve=_serve(tables.serve, folder),
         audit=AuditSettings(**_keys(tables.audit)),
         cas=MappingProxyType(cas),
@@ -207,6 +219,31 @@ def _face(table: RelayTable, folder: Path) -> FaceAccess | None:
         minimum_tls=table.face_minimum_tls,
         host=table.face_host,
     )
+
+
+def _alerts(table: AlertsTable, cas: Mapping[str, Path]) -> AlertSettings:
+    concern = Concern(before=table.before, patience=table.patience, expiring=table.expiring, mute=frozenset(table.mute))
+    mail = webhook = None
+    if table.mail_server:
+        host, port = host_and_port(table.mail_server)
+        usual = {"starttls": 587, "tls": 465, "none": 25}
+        mail = MailAccess(
+            host=host,
+            port=usual[table.mail_tls] if port is None else port,
+            sender=table.mail_from,
+            to=table.mail_to,
+            tls=table.mail_tls,
+            login=table.mail_login,
+            ca_file=str(cas[table.mail_ca]) if table.mail_ca else "",
+        )
+    if table.webhook or table.webhook_secret:
+        webhook = WebhookAccess(
+            url=table.webhook,
+            secret_url=table.webhook_secret,
+            token=table.webhook_token,
+            ca_file=str(cas[table.webhook_ca]) if table.webhook_ca else "",
+        )
+    return AlertSettings(concern=concern, mail=mail, webhook=webhook)
 
 
 def _serve(table: ServeTable, folder: Path) -> ServeSettings:

@@ -25,6 +25,7 @@ def check_references(merged: Merged, tables: Tables, folder: Path) -> None:
     _endpoints(merged, tables)
     _rules(merged, tables)
     _serve(merged, tables, folder)
+    _alerts(merged, tables)
     for name, file in tables.cas.items():
         if not (folder / file).is_file():
             merged.mistake(("cas", name), f"there is no file {folder / file}", "look at its name and folder")
@@ -130,6 +131,30 @@ def _serve(merged: Merged, tables: Tables, folder: Path) -> None:
             "without a certificate everybody on the way could read and change what is said there",
             "give it a certificate, or name the reverse proxies in front of it in proxies",
         )
+
+
+def _alerts(merged: Merged, tables: Tables) -> None:
+    table = tables.alerts
+    for key in ("mail_ca", "webhook_ca"):
+        if name := getattr(table, key):
+            _must_exist(merged, ("alerts", key), "cas", name)
+    for key in ("mail_from", "mail_to"):
+        if table.mail_server and not getattr(table, key):
+            example = '["it@example.com"]' if key == "mail_to" else '"otd@example.com"'
+            merged.mistake(("alerts",), f"the key {key} is missing", f"add {key} = {example}")
+    if table.mail_to and not table.mail_server:
+        merged.mistake(("alerts",), "the key mail_server is missing", 'add mail_server = "smtp.example.com:587"')
+    if table.mail_login and table.mail_tls == "none":
+        merged.mistake(("alerts", "mail_login"), "without TLS the password would go in clear", "set mail_tls")
+    if table.webhook and table.webhook_secret:
+        mend = "keep webhook, or webhook_secret when the address itself is a secret"
+        merged.mistake(("alerts", "webhook_secret"), "webhook and webhook_secret exclude each other", mend)
+    if table.webhook_token and not (table.webhook or table.webhook_secret):
+        merged.mistake(("alerts", "webhook_token"), "there is no webhook to send it to", "add webhook")
+    for index, thing in enumerate(table.mute):
+        kind, colon, name = thing.partition(":")
+        if colon and kind != "channel":
+            _must_exist(merged, ("alerts", "mute", index), f"{kind}s", name)
 
 
 def _bus(merged: Merged, tables: Tables) -> None:

@@ -20,6 +20,9 @@ from otd.settings.kinds import (
     Ip,
     Label,
     LogForm,
+    Mailbox,
+    Mailboxes,
+    Muted,
     Name,
     Names,
     Partners,
@@ -247,6 +250,27 @@ class AuditTable:
 
 @with_config(_STRICT)
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AlertsTable:
+    """[alerts]: when people are told that something is wrong, and how"""
+
+    before: Annotated[timedelta, BeforeValidator(between("1m", "24h"))] = timedelta(minutes=15)
+    patience: Annotated[timedelta, BeforeValidator(between("1s", "1h"))] = timedelta(minutes=1)
+    expiring: Annotated[timedelta, BeforeValidator(between("1d", "365d"))] = timedelta(days=21)
+    mute: Muted = ()
+    mail_server: Address = ""
+    mail_tls: Literal["starttls", "tls", "none"] = "starttls"
+    mail_from: Mailbox = ""
+    mail_to: Mailboxes = ()
+    mail_login: SecretName = ""
+    mail_ca: Name = ""
+    webhook: Url = ""
+    webhook_secret: SecretName = ""
+    webhook_token: SecretName = ""
+    webhook_ca: Name = ""
+
+
+@with_config(_STRICT)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SecretsTable:
     """[secrets]: the places where secrets are looked for, besides the environment"""
 
@@ -276,6 +300,7 @@ SINGLE: dict[str, type] = {
     "bus": BusTable,
     "readings": ReadingsTable,
     "audit": AuditTable,
+    "alerts": AlertsTable,
     "secrets": SecretsTable,
     "serve": ServeTable,
 }

@@ -20,6 +20,7 @@ from otd.settings.tables import (
     CALENDARS,
     NAMED,
     SINGLE,
+    AlertsTable,
     AuditTable,
     BusTable,
     DialplanTable,
@@ -73,6 +74,7 @@ class Tables:
     readings: ReadingsTable = field(default_factory=ReadingsTable)
     audit: AuditTable = field(default_factory=AuditTable)
     secrets: SecretsTable = field(default_factory=SecretsTable)
+    alerts: AlertsTable = field(default_factory=AlertsTable)
     serve: ServeTable = field(default_factory=ServeTable)
     cas: dict[str, str] = field(default_factory=dict)
 

@@ -9,6 +9,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
+from otd.alerting.access import MailAccess, WebhookAccess
+from otd.alerts import Concern
 from otd.calendars.access import EwsAccess, GraphAccess
 from otd.dialplan import Rule
 from otd.invites.site import Site
@@ -147,6 +149,15 @@ class ServeSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AlertSettings:
+    """What is worth an alert, and how people are told besides the log."""
+
+    concern: Concern
+    mail: MailAccess | None = None
+    webhook: WebhookAccess | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BusSettings:
     """The broker between the centre and relays that are processes of their own."""
 
@@ -174,6 +185,7 @@ class Settings:
     run: RunSettings
     bus: BusSettings | None  # None: the relays are in this process
     readings: ReadingSettings
+    alerts: AlertSettings
     serve: ServeSettings
     audit: AuditSettings
     cas: Mapping[str, Path]  # files of certificate authorities; `trust = "ca:NAME"` of an endpoint names one
@@ -215,6 +227,10 @@ class Settings:
         for relay in self.relays.values():
             if relay.face is not None and relay.face.passphrase:
                 users.setdefault(relay.face.passphrase, []).append(f"relay {relay.name}")
+        mail, webhook = self.alerts.mail, self.alerts.webhook
+        for name in (mail.login if mail else "", *((webhook.secret_url, webhook.token) if webhook else ())):
+            if name:
+                users.setdefault(name, []).append("alerts")
         if self.serve.passphrase:
             users.setdefault(self.serve.passphrase, []).append("otd serve")
         return {name: tuple(who) for name, who in users.items()}

@@ -72,8 +72,11 @@ def part(tx: Transaction, endpoint: str, room: str) -> tuple[Booking, ...] | Non
 def put_part(tx: Transaction, endpoint: str, room: str, bookings: tuple[Booking, ...]) -> None:
     sealed = tx.vault.seal(_part(endpoint, room), records.dump(bookings))
     starts = json.dumps(sorted({ms(booking.start) for booking in bookings}))
+    summary = json.dumps([(ms(booking.start), booking.platform, booking.reason) for booking in bookings])
     put = tx.connection.execute(
-        update(parts).where(parts.c.endpoint == endpoint, parts.c.room == room).values(bookings=sealed, starts=starts)
+        update(parts)
+        .where(parts.c.endpoint == endpoint, parts.c.room == room)
+        .values(bookings=sealed, starts=starts, summary=summary)
     )
     if put.rowcount == 0:
         raise not_configured(f"{room} on {endpoint}")

@@ -170,15 +170,16 @@ def endpoint_state(tx: Transaction, name: str) -> EndpointState:
     row = tx.connection.execute(select(endpoints).where(endpoints.c.name == name)).one_or_none()
     if row is None:
         raise not_configured(name)
-    return learning.joined(tx, placements.joined(tx, (_state(tx, row),)))[0]
+    return learning.joined(tx, placements.joined(tx, (state_of(tx, row),)))[0]
 
 
 def endpoint_states(tx: Transaction) -> tuple[EndpointState, ...]:
     rows = tx.connection.execute(select(endpoints).order_by(endpoints.c.name)).all()
-    return learning.joined(tx, placements.joined(tx, tuple(_state(tx, row) for row in rows)))
+    return learning.joined(tx, placements.joined(tx, tuple(state_of(tx, row) for row in rows)))
 
 
-def _state(tx: Transaction, row: Any) -> EndpointState:
+def state_of(tx: Transaction, row: Any) -> EndpointState:
+    """The state in a row of `endpoints`, but for what other tables hold."""
     sealed = row.receipt
     return EndpointState(
         endpoint=endpoint_in(tx, row),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Literal
@@ -12,6 +12,8 @@ from sqlalchemy import insert, select, update
 
 from otd.model import (
     EPOCH,
+    Alert,
+    AlertState,
     AuditKind,
     AuditLine,
     Booking,
@@ -23,11 +25,14 @@ from otd.model import (
     Empty,
     Endpoint,
     EndpointState,
+    Expiry,
     Hello,
+    Joinless,
     KeptReading,
     LaneSize,
     LaneState,
     Mode,
+    Notice,
     Reading,
     ReadingMark,
     Receipt,
@@ -44,7 +49,20 @@ from otd.model import (
     WorkState,
 )
 from otd.ports import Clock
-from otd.store import adoption, audit, brakes, claims, keeping, kept, learning, lists, placements, receipts
+from otd.store import (
+    adoption,
+    alerting,
+    audit,
+    brakes,
+    claims,
+    keeping,
+    kept,
+    learning,
+    lists,
+    placements,
+    receipts,
+    watching,
+)
 from otd.store.database import Database
 from otd.store.members import Members
 from otd.store.pairings import Pairings
@@ -269,6 +287,7 @@ class SqlStore:
 
     def tidy(self, keep: timedelta, *, audited: timedelta = AUDIT_KEPT) -> bool:
         with self._writing() as tx:
+            alerting.tidy(tx, keep)
             readings_left = keeping.tidy(tx, keep)
             return audit.tidy(tx, keep, audited) or readings_left
 
@@ -334,6 +353,45 @@ class SqlStore:
         with self._reading() as tx:
             end = tx.clock() if until is None else ms(until)
             return audit.lines(tx, things, kinds, ms(since), end, limit)
+
+    # alerts -------------------------------------------------------------------------------------------------------
+
+    def watched(self, before: timedelta, after: timedelta) -> tuple[EndpointState, ...]:
+        with self._reading() as tx:
+            return watching.watched(tx, before, after)
+
+    def joinless(self, before: timedelta, after: timedelta) -> tuple[Joinless, ...]:
+        with self._reading() as tx:
+            return watching.joinless(tx, before, after)
+
+    def settle_alerts(
+        self, found: Sequence[Alert], channels: Iterable[str], notes: Mapping[tuple[str, str], str]
+    ) -> tuple[tuple[Notice, ...], tuple[Notice, ...]]:
+        with self._reading_once() as tx:
+            if alerting.is_settled(tx, found):
+                return (), ()
+        with self._in_turn() as tx:
+            return alerting.settle(tx, found, channels, notes)
+
+    def alerts(self, *, cleared: bool = False) -> tuple[AlertState, ...]:
+        with self._reading_once() as tx:
+            return alerting.states(tx, cleared=cleared)
+
+    def untold(self, channel: str, limit: int) -> tuple[Notice, ...]:
+        with self._reading_once() as tx:
+            return alerting.untold(tx, channel, limit)
+
+    def told(self, channel: str, ids: Sequence[str]) -> None:
+        with self._writing_once() as tx:
+            alerting.told(tx, channel, ids)
+
+    def put_expiry(self, expiry: Expiry) -> None:
+        with self._in_turn() as tx:
+            alerting.put_expiry(tx, expiry)
+
+    def expiries(self) -> tuple[Expiry, ...]:
+        with self._reading_once() as tx:
+            return alerting.known_expiries(tx)
 
     # delivery -----------------------------------------------------------------------------------------------------
 

@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from otd.model import EPOCH
 
-HEAD = "0007"  # the migration that makes exactly these tables; a test compares. Numbers, so that newer is greater
+HEAD = "0008"  # the migration that makes exactly these tables; a test compares. Numbers, so that newer is greater
 VERSION_TABLE = "otd_version"
 
 LONGEST = timedelta(days=36_500)  # "never" for whoever adds it to now; keeps sums within what a datetime can say
@@ -136,6 +136,8 @@ parts = Table(
     Column("room", String(64), ForeignKey("rooms.name", ondelete="CASCADE"), primary_key=True, index=True),
     Column("bookings", LargeBinary),  # sealed; NULL: never read
     Column("starts", Text, nullable=False, default="[]"),  # when they start, so that who meets soon can go first
+    # Of each booking its start, platform and reason, and no more: what is counted and watched without opening a list.
+    Column("summary", Text, nullable=False, default="[]", server_default="[]"),
 )
 
 relays = Table(
@@ -312,6 +314,37 @@ audit = Table(
 )
 Index("audit_thing_at", audit.c.thing, audit.c.at)
 Index("audit_at", audit.c.at)
+
+alerts = Table(
+    "alerts",  # one row for each key that was ever raised and is not forgotten yet
+    metadata,
+    Column("cause", String(64), primary_key=True),
+    Column("thing", String(128), primary_key=True),
+    Column("detail", Text, nullable=False),
+    Column("mend", Text, nullable=False),
+    Column("raised_at", BigInteger, nullable=False),
+    Column("cleared_at", BigInteger, index=True),  # NULL: it stands
+    Column("note", Text, nullable=False, default=""),
+    Column("times", Integer, nullable=False, default=1),
+)
+
+notices = Table(
+    "notices",  # the outbox: what is to be told, by each channel in its order
+    metadata,
+    Column("channel", String(64), primary_key=True),
+    Column("id", String(255), primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("sent_at", BigInteger),
+    Column("notice", Text, nullable=False),
+)
+
+expiries = Table(
+    "expiries",  # what is known to run out, and when
+    metadata,
+    Column("cause", String(64), primary_key=True),
+    Column("thing", String(128), primary_key=True),
+    Column("at", BigInteger, nullable=False),
+)
 
 
 def ms(time: datetime) -> int:

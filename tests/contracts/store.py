@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.contracts.store_alerts import AlertsContract
 from tests.contracts.store_audit import AuditContract
 from tests.contracts.store_brakes import BrakesContract
 from tests.contracts.store_delivery import DeliveryContract
@@ -27,5 +28,6 @@ class StoreContract(
     LearningContract,
     PairingContract,
     AuditContract,
+    AlertsContract,
 ):
     """All of it."""
