@@ -63,7 +63,8 @@ def subject(notices: Sequence[Notice]) -> str:
 def text(notices: Sequence[Notice]) -> str:
     """The mail itself."""
     return (
-        "\n".join(_paragraph(notice) for notice in notices) + "\n-- \nOne Touch Dial; `otd alerts` lists what stands.\n"
+        "\n".join(_paragraph(notice) for notice in notices)
+        + "\n-- \nOne Touch Dial; `otd alerts list` shows what stands.\n"
     )
 
 

@@ -128,6 +128,7 @@ def test_what_the_starter_file_mentions_is_right(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     found = [mistake.key for mistake in read(tmp_path / "otd.toml", {}).mistakes]
     assert found == [
+        "alerts.webhook_secret",  # two ways, of which one is needed
         "calendars.online.certificate",
         "calendars.online.passphrase",  # three ways, of which one is needed
         "relays.hq-1",

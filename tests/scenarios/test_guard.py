@@ -13,7 +13,7 @@ from otd.lab.scene import Scene
 from otd.settings import load
 from otd.wiring import HOUSE, Centre
 from tests.adapters.post import PostOffice, Receiver, receiver
-from tests.scenarios.conftest import until
+from tests.waiting import until
 
 SOON = timedelta(seconds=20)
 
