@@ -21,6 +21,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+ELSEWHERE = "elsewhere"  # the reason of a Missing mailbox that another calendar may hold
+
 
 class OtdError(Exception):
     """Something that OTD expects to go wrong, said in words for an administrator."""

@@ -263,6 +263,7 @@ class Standing:
     emptied: bool = False  # it went from bookings to none a short while ago, or the brake keeps it from doing so
     budget: int = 0  # of its calendar: requests for a day, 0 when there is no limit
     asked: int = 0  # how many of them were made today (UTC)
+    read_on: str = ""  # the calendar on which its mailbox was last found, which is the lane of its work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -699,6 +700,7 @@ class RoomState:
     """All that the centre knows of one room's calendar."""
 
     room: Room
+    read_on: str = ""  # the calendar on which its mailbox was last found
     read_at: datetime | None = None  # the last complete or empty reading
     meetings: int = 0
     problems: tuple[str, ...] = ()

@@ -56,11 +56,14 @@ class Pipeline:
         rules: Rulebook,
         provision: Callable[[str], Settled] = no_provision,
         more: Mapping[WorkKind, Callable[[str], Settled]] | None = None,
+        elsewhere: Mapping[str, tuple[str, ...]] | None = None,
     ) -> None:
         """`provision` makes a relay's user at the broker, or removes it; see otd.provisioning. `more` are use cases for
-        other kinds of work, by kind."""
+        other kinds of work, by kind. `elsewhere`: see otd.refresh.Refresh."""
         self._store, self._bus, self._rules = store, bus, rules
-        self._refresh = Refresh(store=store, calendars=calendars, rooms=rooms, endpoints=endpoints, rules=rules)
+        self._refresh = Refresh(
+            store=store, calendars=calendars, rooms=rooms, endpoints=endpoints, rules=rules, elsewhere=elsewhere
+        )
         self._todo: dict[WorkKind, Callable[[str], Settled]] = {
             "refresh": self.refresh_room,
             "deliver": self.deliver_endpoint,

@@ -313,6 +313,11 @@ class Store(Protocol):
         that no centre can have given."""
         ...
 
+    def moved(self, room: str, calendar: str) -> None:
+        """The room's mailbox was found on this calendar: from now on it is read there, until its settings change or it
+        moves again. Its work waits in that calendar's lane."""
+        ...
+
     # readings kept for replay -------------------------------------------------------------------------------------
 
     def standing(self, room: str) -> Standing:

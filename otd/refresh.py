@@ -14,9 +14,22 @@ from otd import bookings, brake
 from otd.deliveries import Timing
 from otd.dialplan import DialPlan
 from otd.dialplan.ruling import Ruling, restored
-from otd.errors import Missing
+from otd.errors import ELSEWHERE, Missing, OtdError, Permanent, Unreachable
 from otd.invites import Site
-from otd.model import Booking, Complete, Emptied, Empty, Endpoint, Failed, Policy, Room, Settled, Standing, Window
+from otd.model import (
+    Booking,
+    Complete,
+    Emptied,
+    Empty,
+    Endpoint,
+    Failed,
+    Policy,
+    Reading,
+    Room,
+    Settled,
+    Standing,
+    Window,
+)
 from otd.pacing import Budget, period
 from otd.ports import Calendar, Store
 
@@ -85,8 +98,11 @@ class Refresh:
         rooms: Mapping[str, Room],
         endpoints: Mapping[str, Endpoint],
         rules: Rulebook,
+        elsewhere: Mapping[str, tuple[str, ...]] | None = None,
     ) -> None:
+        """`elsewhere`: by calendar, the others on which to look for a mailbox that is no longer there."""
         self._store, self._calendars, self._rooms, self._own = store, calendars, rooms, rules
+        self._elsewhere = elsewhere or {}
         self._endpoints = endpoints
         self._shown_on = {room: tuple(e for e in endpoints.values() if room in e.rooms) for room in rooms}
         self._rooms_of = Counter(room.calendar for room in rooms.values())
@@ -97,19 +113,18 @@ class Refresh:
         """Read the room's window; compute the lists of its endpoints; store those that changed. A reading that failed
         changes nothing on any screen. Raises OtdError with what the reading failed of."""
         room = self._rooms.get(name)
-        calendar = self._calendars.get(room.calendar) if room else None
-        if room is None or calendar is None:
+        if room is None or room.calendar not in self._calendars:
             raise Missing(f"room {name}", "it is no longer configured")
         standing = self._store.standing(name)
         rules = self._in_force(standing)
         window = Window(start=standing.now - LOOK_BACK, end=standing.now + rules.policy.ahead)
-        reading = calendar.read(room, window, within=rules.read_within)
+        reading, calendar = self._read(room, window, rules, standing)
         self._store.save_reading(reading)
         if isinstance(reading, Failed):
             raise reading.error
         before: Parts = {e.name: self._store.part(e.name, name) for e in self._shown_on[name]}
         after = self._computed(room, reading, rules, before, standing)
-        for one in self._held(room, window, before, after, standing):
+        for one in self._held(room, calendar, window, before, after, standing):
             if one.room == name:
                 after |= dict(one.parts)
             else:
@@ -120,6 +135,25 @@ class Refresh:
             self._show(endpoint, window, {name: after[endpoint.name]})
         changed = self._store.keep_reading(reading, bodies=rules.bodies, known=standing.reading)
         return Settled(after=self._next(room, reading, rules, standing, changed=changed), requests=reading.requests)
+
+    def _read(self, room: Room, window: Window, rules: Rulebook, standing: Standing) -> tuple[Reading, str]:
+        """A reading, and the calendar that it is from: the one on which the mailbox was last found, or when that has it
+        no longer, another one that has."""
+        last = standing.read_on if standing.read_on in self._calendars else room.calendar
+        reading = self._calendars[last].read(room, window, within=rules.read_within)
+        if not (isinstance(reading, Failed) and reading.error.reason == ELSEWHERE):
+            return reading, last
+        for other in (room.calendar, *self._elsewhere.get(room.calendar, ())):
+            if other == last:
+                continue
+            found = self._calendars[other].read(room, window, within=rules.read_within)
+            if not isinstance(found, Failed):
+                self._store.moved(room.name, other)
+                log.warning("a mailbox moved", room=room.name, was_on=last, found_on=other)
+                return found, other
+            if found.error.reason != ELSEWHERE:
+                reading = replace(reading, error=_not_found(reading.error, other, found.error))
+        return reading, last
 
     def _next(
         self, room: Room, reading: Complete | Empty, rules: Rulebook, standing: Standing, *, changed: bool
@@ -169,7 +203,13 @@ class Refresh:
     # the brake ----------------------------------------------------------------------------------------------------
 
     def _held(
-        self, room: Room, window: Window, before: Parts, after: dict[str, tuple[Booking, ...]], standing: Standing
+        self,
+        room: Room,
+        calendar: str,
+        window: Window,
+        before: Parts,
+        after: dict[str, tuple[Booking, ...]],
+        standing: Standing,
     ) -> tuple[Emptied, ...]:
         """What the brake holds because this room would go from bookings to none: its own list, and those of others."""
         now = standing.now
@@ -181,13 +221,13 @@ class Refresh:
         showed = any(brake.shows_something(part or (), window, now) for part in before.values())
         if not showed and not standing.emptied:
             return ()
-        held = self._store.emptying(room.name, room.calendar, tuple((e, part or ()) for e, part in before.items()))
+        held = self._store.emptying(room.name, calendar, tuple((e, part or ()) for e, part in before.items()))
         if len(held) > 1:
             log.error(
                 "the brake holds a calendar's rooms",
-                calendar=room.calendar,
+                calendar=calendar,
                 rooms=len(held),
-                mend=f"is the calendar read with all its rights? `otd release {room.calendar}` lets the rooms go empty",
+                mend=f"is the calendar read with all its rights? `otd release {calendar}` lets the rooms go empty",
             )
         return held
 
@@ -217,3 +257,10 @@ class Refresh:
             return
         revision = self._store.put_desired(wanted.current(now), bookings.digest(wanted.current(now)))
         log.info("list changed", endpoint=endpoint.name, revision=revision, bookings=len(wanted.bookings))
+
+
+def _not_found(here: OtdError, other: str, there: OtdError) -> OtdError:
+    """For a mailbox that is not where it was, while the other calendar does not say whether it is there."""
+    kind = Missing if isinstance(there, Permanent) else Unreachable
+    why = f"{here.why}; calendar {other}, asked too: {there.why}"
+    return kind(here.where, why, there.mend or here.mend, rest=there.rest)

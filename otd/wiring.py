@@ -280,6 +280,7 @@ class Centre:
             rules=self.rules,
             provision=provision(settings, self.store),
             more=self.guard.work,
+            elsewhere=settings.elsewhere(),
         )
         self.executor: Executor = (
             executor(self.store, self.pipeline)

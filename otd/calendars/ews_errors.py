@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from urllib.parse import urlsplit
 
 from exchangelib import errors as ews
 from requests import RequestException
 
-from otd.calendars.waits import back_off, retry_after
-from otd.errors import Busy, Denied, Garbled, Missing, OtdError, Truncated, Unreachable, Unsupported
+from otd.calendars.waits import NOT_THERE, back_off, retry_after
+from otd.errors import ELSEWHERE, Busy, Denied, Garbled, Missing, OtdError, Truncated, Unreachable, Unsupported
 
 BUSY = timedelta(seconds=15)  # when the server asks to wait and does not say how long
 
@@ -31,6 +32,7 @@ _ADDRESS = (
 )
 _BUILD = "set build to the server's version: 15.0 for 2013, 15.1 for 2016, 15.2 for 2019 and SE"
 _URL = "check url: it is like https://mail.example.com/EWS/Exchange.asmx"
+_ONLINE = ("office365.com", "office365.us", "office.com", "outlook.cn", "apps.mil")  # also of national clouds
 _CROWD = "let connections be fewer for this calendar"
 
 
@@ -81,6 +83,8 @@ def translated(error: Exception, *, where: str) -> OtdError:
         return Busy(where, f"Exchange answered {name}", BUSY, _CROWD)
     if name in _CODES:
         made, mend = _CODES[name]
+        if mend is _ADDRESS:
+            return made(where, _said(name, made), mend, rest=NOT_THERE, reason=ELSEWHERE)
         return made(where, _said(name, made), mend)
     if isinstance(error, ews.EWSError):  # TransportError: the code is none that exchangelib knows
         return Unreachable(where, f"Exchange answered {'an unknown code' if name == 'TransportError' else name}")
@@ -124,9 +128,19 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes, *, where: str,
             return Busy(where, said, retry_after(headers.get("Retry-After", ""), now) or BUSY)
         case 503 | 504 if (wait := retry_after(headers.get("Retry-After", ""), now)) is not None:
             return Busy(where, said, wait)
+        case _ if 300 <= status < 400 and _is_online(headers.get("Location", "")):
+            return Missing(where, f"{said}, a redirect to Exchange Online", _ADDRESS, rest=NOT_THERE, reason=ELSEWHERE)
         case _ if 300 <= status < 400:
             return Garbled(where, f"{said}, a redirect, which is not followed", f"{_URL}; no sign-in page before it")
         case _ if status >= 500 or status == 408:
             return Unreachable(where, said)
         case _:
             return Unsupported(where, said, _URL)
+
+
+def _is_online(location: str) -> bool:
+    try:
+        host = urlsplit(location).hostname or ""
+    except ValueError:
+        return False
+    return any(host == known or host.endswith(f".{known}") for known in _ONLINE)

@@ -8,14 +8,22 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from otd.calendars.waits import retry_after
-from otd.errors import BadSetting, Busy, Denied, Garbled, Missing, OtdError, Truncated, Unreachable, Unsupported
+from otd.calendars.waits import FORBIDDEN, NOT_THERE, REFUSED, retry_after
+from otd.errors import (
+    ELSEWHERE,
+    BadSetting,
+    Busy,
+    Denied,
+    Garbled,
+    Missing,
+    OtdError,
+    Truncated,
+    Unreachable,
+    Unsupported,
+)
 from otd.outbound import Answer
 
 BUSY = timedelta(seconds=15)  # when Graph asks to wait and does not say how long
-FORBIDDEN = timedelta(minutes=30)  # Exchange sees a change of rights that late, and later the more it is asked
-NOT_THERE = timedelta(hours=1)  # an address does not become right by asking
-REFUSED = timedelta(minutes=5)  # a token or a sign-in that is refused is refused for every room
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 _REQUEST_ID = re.compile(r"[0-9A-Fa-f-]{8,64}")
 
@@ -35,7 +43,7 @@ def refusal(answer: Answer, *, where: str, now: datetime) -> OtdError:
     code = _code(answer.body)
     said = f"Graph answered {answer.status}{f' {code}' if code else ''}{_request_id(answer)}"
     if code in ("MailboxNotEnabledForRESTAPI", "MailboxNotSupportedForRESTAPI"):
-        return Missing(where, said, _ELSEWHERE, rest=NOT_THERE)
+        return Missing(where, said, _ELSEWHERE, rest=NOT_THERE, reason=ELSEWHERE)
     match answer.status:
         case 401:
             mend = "a fresh token was refused: check tenant, cloud and application id"
@@ -43,7 +51,7 @@ def refusal(answer: Answer, *, where: str, now: datetime) -> OtdError:
         case 403:
             return Denied(where, said, _SCOPE, rest=FORBIDDEN)
         case 404:
-            return Missing(where, said, _ADDRESS, rest=NOT_THERE)
+            return Missing(where, said, _ADDRESS, rest=NOT_THERE, reason=ELSEWHERE)
         case 410:
             return Truncated(where, f"{said}: the page to read on from is gone")
         case 429:

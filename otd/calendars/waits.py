@@ -6,6 +6,9 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 LONGEST = timedelta(hours=1)  # whatever is asked: a pause holds for a whole calendar
+FORBIDDEN = timedelta(minutes=30)  # Exchange sees a change of rights that late, and later the more it is asked
+NOT_THERE = timedelta(hours=1)  # an address does not become right by asking
+REFUSED = timedelta(minutes=5)  # a token or a sign-in that is refused is refused for every room
 
 
 def retry_after(stated: str, now: datetime) -> timedelta | None:

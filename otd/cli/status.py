@@ -115,18 +115,21 @@ def credentials(settings: Settings) -> list[dict[str, Any]]:
 
 
 def _room(state: RoomState, work: WorkState | None, now: datetime) -> dict[str, Any]:
-    word = "unread" if state.read_at is None else "read"
+    word, mend = "unread" if state.read_at is None else "read", state.mend
+    if state.read_at is not None and state.read_on not in ("", state.room.calendar):
+        word, mend = "moved", f'its mailbox is on {state.read_on} now: write calendar = "{state.read_on}" for the room'
     if state.failing_since is not None:
         word = "needs a person" if work is not None and work.parked else "failing"
     return {
         "name": state.room.name,
         "calendar": state.room.calendar,
+        "read_on": state.read_on or state.room.calendar,
         "state": word,
         "meetings": state.meetings,
         "read_at": _iso(state.read_at),
         "failing_since": _iso(state.failing_since),
         "error": state.error,
-        "mend": state.mend,
+        "mend": state.mend or mend,
         "problems": list(state.problems),
         "due": _iso(work.due if work else None),
     }

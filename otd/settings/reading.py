@@ -107,6 +107,7 @@ def _settings(path: Path, tables: Tables, mistakes: tuple[Mistake, ...]) -> Sett
                     at_once=table.at_once,
                     most=_most(table),
                     budget=0 if isinstance(table, FilesTable) else table.requests_per_day,
+                    moved_to=() if isinstance(table, FilesTable) else table.moved_to,
                     label=table.label,
                 )
                 for name, table in tables.calendars.items()

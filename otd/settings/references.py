@@ -50,10 +50,20 @@ def _calendars(merged: Merged, tables: Tables, folder: Path) -> None:
             _must_exist(merged, (*path, "ca"), "cas", table.ca)
         if isinstance(table, GraphTable):
             _graph(merged, path, table, folder)
+        if not isinstance(table, FilesTable):
+            _moved_to(merged, path, table.moved_to or (), tables)
         if name == HOUSE:
             merged.mistake(path, f"{HOUSE} is the lane of OTD's own work", "call the calendar otherwise")
         if name not in used:
             merged.mistake(path, "no room uses this calendar", f'give a room calendar = "{name}"', warning=True)
+
+
+def _moved_to(merged: Merged, path: KeyPath, others: Iterable[str], tables: Tables) -> None:
+    for other in others:
+        _must_exist(merged, (*path, "moved_to"), "calendars", other)
+        if other == path[1] or isinstance(tables.calendars.get(other), FilesTable):
+            mend = "name other calendars of kind graph or ews"
+            merged.mistake((*path, "moved_to"), f"no mailbox moves from here to {other}", mend)
 
 
 def _graph(merged: Merged, path: KeyPath, table: GraphTable, folder: Path) -> None:

@@ -64,6 +64,7 @@ class GraphTable:
     at_once: AtOnce = 8
     at_once_most: AtOnce = 64
     requests_per_day: PerDay = 1_000_000
+    moved_to: Names | None = None
     label: Label = ""
 
 
@@ -82,6 +83,7 @@ class EwsTable:
     ca: Name = ""
     at_once: AtOnce = 4
     requests_per_day: PerDay = 1_000_000
+    moved_to: Names | None = None
     label: Label = ""
 
 

@@ -29,13 +29,15 @@ class FilesAccess:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalendarSettings:
     """A configured Calendar. `at_once` is the cap that its lane begins with, `most` how far that may grow (0: it stays,
-    and its answers are not looked at), `budget` the requests for a day (0: no limit)."""
+    and its answers are not looked at), `budget` the requests for a day (0: no limit). `moved_to` are the calendars on
+    which to look for a mailbox that is no longer on this one, None: every other Exchange."""
 
     name: str
     access: GraphAccess | EwsAccess | FilesAccess
     at_once: int
     most: int = 0
     budget: int = 0
+    moved_to: tuple[str, ...] | None = None
     label: str = ""
 
     @property
@@ -208,6 +210,14 @@ class Settings:
     def secrets(self, environment: Mapping[str, str]) -> NamedSecrets:
         """The secrets, from the places that the settings name."""
         return NamedSecrets(environment=environment, file=self.run.secrets_file, folder=self.run.secrets_folder)
+
+    def elsewhere(self) -> dict[str, tuple[str, ...]]:
+        """By calendar, the others on which to look for a mailbox that is no longer there."""
+        exchanges = [name for name, one in self.calendars.items() if one.kind != "files"]
+        return {
+            name: tuple(n for n in exchanges if n != name) if (to := self.calendars[name].moved_to) is None else to
+            for name in exchanges
+        }
 
     def secret_names(self) -> dict[str, tuple[str, ...]]:
         """Each secret that is needed -> what needs it, such as "calendar office" or "endpoint board-codec"."""

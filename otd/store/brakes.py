@@ -42,6 +42,7 @@ def standing(tx: Transaction, room: str) -> Standing:
             is_frozen.label("frozen"),
             newest.label("reading"),
             mark.label("mark"),
+            lane.label("lane"),
             *(
                 select(column).where(lanes.c.name == lane).scalar_subquery().label(column.name)
                 for column in (lanes.c.budget, lanes.c.asked, lanes.c.day)
@@ -56,6 +57,7 @@ def standing(tx: Transaction, room: str) -> Standing:
         emptied=row.mark is not None,
         budget=row.budget or 0,
         asked=asked_today(row.asked or 0, row.day or 0, at(row.now)),
+        read_on=row.lane or "",
     )
 
 

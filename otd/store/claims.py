@@ -82,6 +82,11 @@ def move(tx: Transaction, kind: WorkKind, to: Mapping[str, str]) -> None:
         unpark(tx, kind, name)
 
 
+def relane(tx: Transaction, kind: WorkKind, name: str, lane: str) -> None:
+    """Put the work into this lane from its next time on; whoever does it just now goes on."""
+    tx.connection.execute(update(work).where(work.c.key == f"{kind}:{name}").values(lane=lane))
+
+
 def hint(tx: Transaction, kind: WorkKind, name: str, delay: timedelta = timedelta(0)) -> None:
     """Make it due; a parked row stays parked, but runs again if it is just being tried."""
     tx.connection.execute(_hinted(tx.now), {"this": f"{kind}:{name}", "delay": span(delay)})

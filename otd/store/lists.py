@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, func, select, update
 from otd.errors import Missing, Unsupported
 from otd.model import Booking, BookingList, Desired, Failed, Reading, Room, RoomState
 from otd.store import audit, claims, records
-from otd.store.tables import at, at_or_none, endpoints, ms, parts, rooms
+from otd.store.tables import at, at_or_none, endpoints, ms, parts, rooms, work
 from otd.store.transaction import Transaction, greatest, line
 
 HIGHEST = 2**53  # what JSON carries exactly; as milliseconds it lies 280,000 years ahead
@@ -150,9 +150,11 @@ def desired_of(tx: Transaction, row: Any) -> Desired | None:
 
 
 def room_states(tx: Transaction) -> tuple[RoomState, ...]:
+    lane = select(work.c.lane).where(work.c.key == "refresh:" + rooms.c.name).scalar_subquery()
     return tuple(
         RoomState(
             room=records.load(Room, row.room),
+            read_on=row.lane or "",
             read_at=at_or_none(row.read_at),
             meetings=row.meetings,
             problems=_problems(tx, row.name, row.problems),
@@ -161,7 +163,7 @@ def room_states(tx: Transaction) -> tuple[RoomState, ...]:
             code=row.code,
             mend=row.mend,
         )
-        for row in tx.connection.execute(select(rooms).order_by(rooms.c.name))
+        for row in tx.connection.execute(select(rooms, lane.label("lane")).order_by(rooms.c.name))
     )
 
 

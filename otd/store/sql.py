@@ -251,6 +251,11 @@ class SqlStore:
         with self._reading() as tx:
             return audit.list_at(tx, endpoint, ms(time))
 
+    def moved(self, room: str, calendar: str) -> None:
+        with self._writing() as tx:
+            claims.relane(tx, "refresh", room, calendar)
+            audit.note(tx, "reading", f"room:{room}", "moved", said=audit.Said(why=f"its mailbox is on {calendar}"))
+
     # readings kept for replay -------------------------------------------------------------------------------------
 
     def standing(self, room: str) -> Standing:

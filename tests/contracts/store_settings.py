@@ -179,3 +179,21 @@ class SettingsContract(StoreCase):
         self.adopt(endpoints=(an_endpoint(address="127.0.0.1:2"),))
         assert self.state().confirmed_revision == 0
         assert self.claim(kinds=("deliver",))
+
+    def test_a_room_whose_mailbox_moved_is_read_in_its_new_calendars_lane(self) -> None:
+        self.adopt()
+        work = self.claim_one()
+        assert self.store.begin(work)
+        self.store.moved("room1", "lab")
+        self.store.finish(work, Settled(after=MINUTE))
+        assert self.row().lane == "lab"
+        assert [state.read_on for state in self.store.rooms()] == ["lab"]
+        assert self.store.standing("room1").read_on == "lab"
+
+    def test_it_stays_there_until_its_settings_change(self) -> None:
+        self.adopt()
+        self.store.moved("room1", "lab")
+        self.adopt()
+        assert self.row().lane == "lab"
+        self.adopt(rooms=(a_room(label="Atrium"),))
+        assert self.row().lane == "office"

@@ -319,6 +319,9 @@ ONE_MISTAKE = [
     ),
     ('secret = "graph-secret"', 'pfx = "no.pfx"', 15, "calendars.office.pfx", "there is no file", "name and folder"),
     ("https://mail", "http://mail", 19, "calendars.server.url", "in clear", "https://"),
+    ("at_once = 2", 'moved_to = ["ofice"]', 23, "calendars.server.moved_to", "no calendar 'ofice'", "mean office?"),
+    ("at_once = 2", 'moved_to = ["server"]', 23, "calendars.server.moved_to", "no mailbox moves", "other calendars"),
+    ("at_once = 2", 'moved_to = ["post"]', 23, "calendars.server.moved_to", "no mailbox moves", "other calendars"),
     ("at_once = 2", "at_once = 0", 23, "calendars.server.at_once", "out of range", "greater than or equal to 1"),
     ("at_once = 2", 'at_once = "2"', 23, "calendars.server.at_once", "whole number", "without quotes"),
     ('ca = "corp"', 'ca = "crop"', 22, "calendars.server.ca", "no ca 'crop'", "did you mean corp?"),
@@ -619,3 +622,9 @@ def test_an_address_is_a_host_with_or_without_a_port(address: str, host: str, po
 def test_what_is_no_address_is_refused(address: str) -> None:
     with pytest.raises(ValueError, match=r"not |Expected|Octet|octet|colons"):
         host_and_port(address)
+
+
+def test_a_moved_mailbox_is_looked_for_on_every_other_exchange_unless_the_settings_name_them(tmp_path: Path) -> None:
+    assert load(write(tmp_path, GOOD), {}).elsewhere() == {"office": ("server",), "server": ("office",)}
+    named = GOOD.replace("at_once = 2", "moved_to = []")
+    assert load(write(tmp_path, named), {}).elsewhere() == {"office": ("server",), "server": ()}
