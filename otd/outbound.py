@@ -41,6 +41,10 @@ class Deadline:
     def after(cls, within: timedelta) -> Deadline:
         return cls(time.monotonic() + within.total_seconds())
 
+    @classmethod
+    def in_seconds(cls, seconds: float) -> Deadline:
+        return cls(time.monotonic() + seconds)
+
     def remaining(self) -> float:
         """Seconds left, more than zero. Raises TimeoutError when there are none."""
         left = self.at - time.monotonic()

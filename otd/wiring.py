@@ -24,7 +24,7 @@ from otd.pipeline import Pipeline, Rulebook, no_provision
 from otd.ports import Bus, Calendar, Clock, EndpointDriver, Executor, Pins, Secrets
 from otd.relay.memory import Memory
 from otd.relay.service import Relay
-from otd.settings import BusSettings, Settings
+from otd.settings import BusSettings, FaceAccess, Settings
 
 if TYPE_CHECKING:
     from otd.bus.broker import Broker
@@ -78,11 +78,16 @@ def credential_expiry(settings: Settings, name: str) -> Expiry | None:
 
 def drivers(settings: Settings, pins: Pins) -> Mapping[str, EndpointDriver]:
     """The drivers that a relay of this installation uses, by kind of endpoint."""
+    return drivers_with(secrets(settings), pins, settings.cas)
+
+
+def drivers_with(known: Secrets, pins: Pins, cas: Mapping[str, Path]) -> Mapping[str, EndpointDriver]:
+    """The same, from these secrets and files of CAs."""
     from otd.endpoints.cisco import CiscoDriver
     from otd.endpoints.memory import MemoryDriver
 
-    cas = {name: str(path) for name, path in settings.cas.items()}
-    return {"cisco": CiscoDriver(secrets=secrets(settings), pins=pins, ca_files=cas), "memory": MemoryDriver()}
+    ca_files = {name: str(path) for name, path in cas.items()}
+    return {"cisco": CiscoDriver(secrets=known, pins=pins, ca_files=ca_files), "memory": MemoryDriver()}
 
 
 def memory(settings: Settings, relay: str) -> Memory:
@@ -106,16 +111,21 @@ def face_lists(settings: Settings, relay: str) -> Lists | None:
 
 def serve_face(settings: Settings, name: str, lists: Lists, relay: Relay, clock: Clock) -> Server:
     """Serve a relay's face. Raises BadSetting when its address or certificate cannot be used."""
+    access = settings.relays[name].face
+    if access is None:
+        raise BadSetting(f"relay {name}", "it has no face", "set face in its settings")
+    return face_at(access, secrets(settings), lists, relay, clock)
+
+
+def face_at(access: FaceAccess, known: Secrets, lists: Lists, relay: Relay, clock: Clock) -> Server:
+    """The same, where `access` says."""
     from otd.certificates import CertificateFiles
     from otd.inbound import serve
     from otd.relay.face.app import Face, FaceSettings
 
-    access = settings.relays[name].face
-    if access is None:
-        raise BadSetting(f"relay {name}", "it has no face", "set face in its settings")
     files = None
     if access.certificate is not None:
-        password = secrets(settings).get(access.passphrase) if access.passphrase else ""
+        password = known.get(access.passphrase) if access.passphrase else ""
         files = CertificateFiles(
             certificate=access.certificate, key=access.key, password=password, minimum=access.minimum_tls
         )

@@ -48,7 +48,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "otd.executor",
         "otd.serve",
     ),
-    ("otd.settings", "otd.wiring", "otd.serving", "otd.provisioning", "otd.guarding"),
+    ("otd.settings", "otd.wiring", "otd.serving", "otd.provisioning", "otd.site", "otd.guarding"),
     ("otd.cli", "otd.lab", "workers"),
 )
 RIM = LAYERS[4]

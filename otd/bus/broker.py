@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -13,7 +14,9 @@ from amqp import exceptions as amqp_errors
 from kombu.connection import Connection
 from kombu.exceptions import OperationalError
 
+from otd.bus.proxied import ProxiedTransport
 from otd.errors import BadSetting, Denied, OtdError, Unreachable, Untrusted
+from otd.tunnel import Proxy
 
 HEARTBEAT = 5  # seconds; either side drops a peer that was silent for about 2.8 of them (reference/celery.md)
 CONNECT_WITHIN = 5.0  # seconds, for each of TCP, TLS and AMQP
@@ -24,16 +27,20 @@ BROKEN = (amqp_errors.AMQPError, amqp_errors.MessageNacked, OperationalError, OS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Broker:
-    """Where it is, as whom one enters, and which CA must vouch for it: a file, a PEM text, or the system's."""
+    """Where it is, as whom one enters, and which CA must vouch for it: a file, a PEM text, or the system's.
+
+    A `password` that is a function is asked for it at each connection, so that it may be renewed.
+    """
 
     host: str
     port: int
     vhost: str
     user: str
-    password: str = field(repr=False)
+    password: str | Callable[[], str] = field(repr=False)
     tls: bool = True
     ca_file: str = ""
     ca_pem: str = ""
+    proxy: Proxy | None = None
 
     @property
     def where(self) -> str:
@@ -67,6 +74,13 @@ def broker_at(url: str, *, where: str, vhost: str, ca_file: str = "") -> Broker:
 
 def connect(broker: Broker) -> Any:
     """An open connection (kombu.Connection). Raises Unreachable, Denied, Untrusted or BadSetting."""
+    options: dict[str, Any] = {
+        "write_timeout": WRITE_WITHIN,
+        "read_timeout": WRITE_WITHIN,
+        "confirm_publish": True,
+    }
+    if broker.proxy is not None and broker.proxy.serves(broker.host, broker.port):
+        options["proxy"] = broker.proxy
     connection = Connection(
         hostname=broker.host,
         port=broker.port,
@@ -75,12 +89,15 @@ def connect(broker: Broker) -> Any:
         virtual_host=broker.vhost,
         heartbeat=HEARTBEAT,
         connect_timeout=CONNECT_WITHIN,
-        transport="pyamqp",
+        transport=ProxiedTransport if "proxy" in options else "pyamqp",
         ssl=tls_options(broker) if broker.tls else False,
-        transport_options={"write_timeout": WRITE_WITHIN, "read_timeout": WRITE_WITHIN, "confirm_publish": True},
+        transport_options=options,
     )
     try:
         connection.connect()
+    except OtdError:  # the proxy's answer
+        drop(connection)
+        raise
     except BROKEN as error:
         drop(connection)
         raise meaning(error, broker) from None

@@ -82,9 +82,9 @@ class Management:
             raise Denied(self.where, "it refuses the user or the password", "set [bus] management right")
         if answer.status == 403:
             raise Denied(self.where, "this user is no administrator", "rabbitmqctl set_user_tags NAME administrator")
-        if answer.status == 404 and not missing:
-            mend = f"make it: rabbitmqctl add_vhost {self._vhost}, and is the management plugin enabled?"
-            raise Missing(self.where, f"it does not know {path.rsplit('/', 1)[0]}", mend)
+        if (answer.status == 404 and not missing) or b"vhost_or_user_not_found" in answer.body:
+            mend = f"make it: rabbitmqctl add_vhost {self._vhost}; and is this the management interface?"
+            raise Missing(self.where, f"it does not know the virtual host {self._vhost}", mend)
         if answer.status >= 400 and answer.status != 404:
             raise Unreachable(self.where, f"it answers {answer.status}", "look at the broker's log")
         return answer

@@ -7,7 +7,7 @@ after `act_by`. The relay's own clock may be wrong: it learns its offset from th
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -23,6 +23,7 @@ from otd.model import Booking, Delivery, Difference, Endpoint, Facts, Fill, Hell
 from otd.outbound import Deadline
 from otd.placing import KINDS as FETCHING
 from otd.ports import Clock, EndpointDriver, RelayBus, Seen
+from otd.reach import Reach, confined
 from otd.relay.lists import Lists
 from otd.relay.memory import Memory
 
@@ -47,16 +48,19 @@ class Relay:
         memory: Memory,
         clock: Clock,
         lists: Lists | None = None,
+        reach: Reach | None = None,
         hello_every: timedelta = HELLO_EVERY,
     ) -> None:
-        """`lists` are what this relay's face serves to endpoints that fetch; without a face there are none."""
+        """`lists` are what this relay's face serves to endpoints that fetch; without a face there are none. `reach` is
+        where endpoints may be, None for anywhere."""
         self.name, self.pool = name, pool
         self._bus, self._drivers, self._memory, self._clock = bus, drivers, memory, clock
-        self._lists = lists
+        self._lists, self._reach = lists, reach
         self._hello_every = hello_every
         self._lanes = _Lanes()
         self._offset = _Offset()
         self._started_at = clock.now()
+        self._counted: Counter[str] = Counter()
         self._stopping = threading.Event()
         self._greeter = threading.Thread(target=self._greet, name=f"otd-{name}-hello", daemon=True)
 
@@ -70,6 +74,16 @@ class Relay:
         self._greeter.join()
         self._bus.hello(self._hello(leaving=True))
         self._bus.close()
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many deliveries were answered, by outcome."""
+        return dict(self._counted)
+
+    @property
+    def clock_offset(self) -> timedelta:
+        """How far this machine's clock is ahead of the centre's."""
+        return self._offset.value
 
     def abandon(self) -> None:
         """Stop without a word: the caller has cut the relay's side of the bus already."""
@@ -110,6 +124,7 @@ class Relay:
         self._offset.learn(self._clock.now() - waited - delivery.sent_at)
         with self._lanes.of(delivery.endpoint.name, first=delivery.verb != "read"):
             receipt = self.carry_out(delivery)
+        self._counted[receipt.outcome] += 1
         log.info(
             "delivery handled",
             relay=self.name,
@@ -134,7 +149,8 @@ class Relay:
         if driver is None:
             return self._receipt(delivery, "unsupported", detail=f"no driver for kind {delivery.endpoint.kind}")
         try:
-            return self._drive(driver, delivery)
+            with confined(self._reach):
+                return self._drive(driver, delivery)
         except BadSetting as error:
             return self._receipt(delivery, "not_for_me", detail=str(error), mend=error.mend)
         except TimeoutError:

@@ -21,11 +21,12 @@ class Node:
     port: int = 5672
     ca_file: str = ""  # with it the node speaks TLS
     environment: Mapping[str, str] | None = None
+    program: str = "rabbitmqctl"
 
     def control(self, *arguments: str) -> str:
         environment = {**os.environ, **(self.environment or {})}
         done = subprocess.run(
-            ["rabbitmqctl", "-q", *arguments], check=True, capture_output=True, timeout=60, env=environment, text=True
+            [self.program, "-q", *arguments], check=True, capture_output=True, timeout=60, env=environment, text=True
         )
         return done.stdout
 
