@@ -146,7 +146,7 @@ class Credential:
         settings = self._settings
         ca_file = str(settings.ca_file or "")
         proxy = settings.proxy_with(os.environ)
-        return replace(self._identity.broker, password=self.password, ca_file=ca_file, proxy=proxy)
+        return replace(self._identity.broker, renewal=self.password, ca_file=ca_file, proxy=proxy)
 
     def password(self) -> str:
         with self._lock:
@@ -156,7 +156,7 @@ class Credential:
             if self._settings.centre and (old or self._attempts > 2) and self._asked_at + _ASK_AGAIN < time.monotonic():
                 self._asked_at = time.monotonic()
                 self._ask(renew=old)
-            return str(self._identity.broker.password)
+            return self._identity.broker.password
 
     def _ask(self, *, renew: bool) -> None:
         try:

@@ -29,18 +29,20 @@ BROKEN = (amqp_errors.AMQPError, amqp_errors.MessageNacked, OperationalError, OS
 class Broker:
     """Where it is, as whom one enters, and which CA must vouch for it: a file, a PEM text, or the system's.
 
-    A `password` that is a function is asked for it at each connection, so that it may be renewed.
+    `renewal` is asked at each connection for the password of that moment. Proxy and renewal belong to
+    one process, and are kept nowhere.
     """
 
     host: str
     port: int
     vhost: str
     user: str
-    password: str | Callable[[], str] = field(repr=False)
+    password: str = field(repr=False)
     tls: bool = True
     ca_file: str = ""
     ca_pem: str = ""
     proxy: Proxy | None = None
+    renewal: Callable[[], str] | None = None
 
     @property
     def where(self) -> str:
@@ -85,7 +87,7 @@ def connect(broker: Broker) -> Any:
         hostname=broker.host,
         port=broker.port,
         userid=broker.user,
-        password=broker.password,
+        password=broker.renewal or broker.password,
         virtual_host=broker.vhost,
         heartbeat=HEARTBEAT,
         connect_timeout=CONNECT_WITHIN,

@@ -107,7 +107,7 @@ def load(path: Path) -> Identity:
         if version != VERSION:
             raise BadSetting(str(path), f"it is not an identity of version {VERSION}", "pair this relay anew")
         return TypeAdapter(Identity).validate_python(found)
-    except (ValidationError, ValueError, AttributeError):
+    except (ValidationError, ValueError, AttributeError, TypeError):
         raise BadSetting(str(path), "it does not hold a relay's identity", "pair this relay anew") from None
 
 
