@@ -29,7 +29,7 @@ class Concern:
 
     before: timedelta = timedelta(minutes=15)  # this long before a meeting its button must be confirmed
     patience: timedelta = timedelta(minutes=1)  # what passes within this is nobody's concern
-    expiring: timedelta = timedelta(days=21)
+    expiring: timedelta = timedelta(days=30)
     mute: frozenset[str] = frozenset()
 
 

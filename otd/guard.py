@@ -16,12 +16,14 @@ import structlog
 from otd import alerts
 from otd.alerts import FORGOTTEN, SOON_OVER, Concern, Picture
 from otd.causes import CAUSES
+from otd.deliveries import is_alive
 from otd.errors import Missing
 from otd.model import Alert, Endpoint, EndpointState, Expiry, Notice, Settled, WorkKind
 from otd.ports import Channel, Store
 
 LOOK = timedelta(seconds=15)
 IDLE = timedelta(hours=1)  # until an empty outbox is looked at without a hint
+EXPIRIES = timedelta(hours=1)
 AT_ONCE = 100  # notices that a channel is told in one go
 WITHIN = timedelta(seconds=30)
 log = structlog.get_logger(__name__)
@@ -46,7 +48,7 @@ class Guard:
         self._expiries, self._look = expiries, look
         self._pools = Counter(endpoint.pool for endpoint in endpoints.values())
         self._things = frozenset({*others, *(f"endpoint:{name}" for name in endpoints)})
-        self._began = time.monotonic()
+        self._began = self._expiries_due = time.monotonic()
 
     @property
     def work(self) -> Mapping[WorkKind, Callable[[str], Settled]]:
@@ -63,27 +65,35 @@ class Guard:
         wait = self._concern.patience.total_seconds() - (time.monotonic() - self._began)
         if wait > 0:
             return Settled(after=timedelta(seconds=wait))
-        for expiry in self._expiries():
-            self._store.put_expiry(expiry)
+        self._note_expiries()
         found = alerts.of(self._picture(), self._concern)
         raised, cleared = self._store.settle_alerts(found, self._channels, self._notes(found))
         for notice in (*raised, *cleared):
             _log(notice)
         return Settled(after=self._look)
 
+    def _note_expiries(self) -> None:
+        """Now and then: files have to be opened for it."""
+        if time.monotonic() >= self._expiries_due:
+            self._expiries_due = time.monotonic() + EXPIRIES.total_seconds()
+            for expiry in self._expiries():
+                self._store.put_expiry(expiry)
+
     def _picture(self) -> Picture:
-        store = self._store
+        store, now = self._store, self._store.now()
+        relays = store.relays()
+        known = frozenset(f"relay:{relay.name}" for relay in relays if is_alive(relay, now))
         return Picture(
-            now=store.now(),
+            now=now,
             watched=store.watched(self._concern.before, SOON_OVER),
             joinless=store.joinless(self._concern.before, SOON_OVER),
             rooms=store.rooms(),
-            relays=store.relays(),
+            relays=relays,
             brakes=store.brakes(),
             expiries=store.expiries(),
             failing=self._failing(),
             pools=self._pools,
-            things=self._things,
+            things=self._things | known,
         )
 
     def _failing(self) -> tuple[tuple[str, str, datetime], ...]:

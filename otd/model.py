@@ -499,6 +499,7 @@ class Facts:
     provisioning: str = ""  # who manages it, in its own words: Off, TMS, Webex, CUCM, ...
     hides: tuple[str, ...] = ()  # settings of its own that keep bookings, or parts of them, off its screen
     interface: str = ""  # cisco: what takes its list, put or bookingsputxml
+    certificate_until: datetime | None = None  # when the certificate that it shows runs out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -544,6 +545,7 @@ class Hello:
     leaving: bool = False  # a clean stop
     clock_offset: timedelta = timedelta(0)
     filled: bool = True  # False: it serves endpoints that fetch, and has not been told which lists there are
+    face_until: datetime | None = None  # when the certificate of its face runs out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hmac
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from otd.deliveries import Timing
 from otd.dialplan.ruling import Ruling
 from otd.errors import BadSetting
 from otd.judging import settle_rules
+from otd.model import Expiry as RunsOut
 from otd.model import Hello, LaneSize, Receipt, Settled
 from otd.pipeline import Pipeline, Rulebook, no_provision
 from otd.ports import Bus, Calendar, Clock, EndpointDriver, Executor, Pins, Secrets
@@ -76,6 +78,15 @@ def credential_expiry(settings: Settings, name: str) -> Expiry | None:
     return of_graph(name, access, secrets(settings))
 
 
+def credential_expiries(settings: Settings) -> Iterator[RunsOut]:
+    """What is known of the end of calendars' credentials; one that cannot be read is said by its calendar."""
+    for name in settings.calendars:
+        with suppress(BadSetting):
+            found = credential_expiry(settings, name)
+            if found is not None and found.at is not None:
+                yield RunsOut(cause="secret_expires", thing=f"calendar:{name}", at=found.at)
+
+
 def drivers(settings: Settings, pins: Pins) -> Mapping[str, EndpointDriver]:
     """The drivers that a relay of this installation uses, by kind of endpoint."""
     return drivers_with(secrets(settings), pins, settings.cas)
@@ -130,7 +141,9 @@ def face_at(access: FaceAccess, known: Secrets, lists: Lists, relay: Relay, cloc
             certificate=access.certificate, key=access.key, password=password, minimum=access.minimum_tls
         )
     face = Face(lists, on_fetch=relay.fetched, clock=clock, settings=FaceSettings(host=access.host))
-    return serve(face, name="face", address=access.address, port=access.port, certificate=files)
+    server = serve(face, name="face", address=access.address, port=access.port, certificate=files)
+    relay.face_until = lambda: server.expires
+    return server
 
 
 def store(settings: Settings, *, exclusive: bool = False) -> SqlStore:
@@ -280,7 +293,7 @@ class Centre:
         self.bus: Bus = bus(settings, self.store, self._clock)
         self.calendars = {name: calendar(settings, name, self._clock) for name in settings.calendars}
         self.rules = rulebook(settings)
-        self.guard = guarding.guard(settings, self.store, secrets(settings))
+        self.guard = guarding.guard(settings, self.store, secrets(settings), lambda: credential_expiries(settings))
         self.pipeline = Pipeline(
             store=self.store,
             calendars=self.calendars,

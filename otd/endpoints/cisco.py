@@ -9,9 +9,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
+
+from cryptography.x509 import load_der_x509_certificate
 
 from otd.endpoints import cisco_documents as documents
 from otd.endpoints import cisco_facts as pages
@@ -58,6 +61,7 @@ class CiscoDriver:
         self._guard = threading.Lock()
         self._known: dict[str, _Known] = {}
         self._interface: dict[str, str] = {}  # what worked last
+        self._ends: dict[str, datetime] = {}  # when the certificate that was last trusted runs out
 
     def put(self, endpoint: Endpoint, bookings: tuple[Booking, ...], *, within: timedelta) -> None:
         with self._line(endpoint, within) as line:
@@ -83,7 +87,8 @@ class CiscoDriver:
             if known is None or not known.wholly or _restarted(known, unit) or _is_old(known):
                 known = self._learned(endpoint, software, self._rest(line, unit), wholly=True)
             interface = self._interface.get(endpoint.name, "")
-            return replace(known.facts, uptime=unit.uptime, interface=interface)
+            until = self._ends.get(endpoint.name)
+            return replace(known.facts, uptime=unit.uptime, interface=interface, certificate_until=until)
 
     def close(self) -> None:
         """Nothing is kept open between calls."""
@@ -167,13 +172,21 @@ class CiscoDriver:
         if endpoint.trust == PLAINTEXT:
             return None
         if endpoint.trust == "ca":
-            return public_trust(legacy=legacy)
+            return self._noting(endpoint, public_trust(legacy=legacy))
         if endpoint.trust.startswith("ca:"):
             name = endpoint.trust.removeprefix("ca:")
             if name not in self._ca_files:
                 raise BadSetting(f"endpoint {endpoint.name}", f"no CA file named {name}", "add it to this relay")
-            return public_trust(self._ca_files[name], legacy=legacy)
+            return self._noting(endpoint, public_trust(self._ca_files[name], legacy=legacy))
         return pinned_trust(lambda der: self._check_pin(endpoint, der), legacy=legacy)
+
+    def _noting(self, endpoint: Endpoint, trust: Trust) -> Trust:
+        return replace(trust, accept=lambda der: self._note_end(endpoint.name, der))
+
+    def _note_end(self, endpoint: str, der: bytes) -> None:
+        """Remember when the certificate that is trusted runs out."""
+        with suppress(ValueError):  # old endpoints show what no library reads; it is trusted all the same
+            self._ends[endpoint] = load_der_x509_certificate(der).not_valid_after_utc
 
     def _check_pin(self, endpoint: Endpoint, der: bytes) -> None:
         found = fingerprint(der)
@@ -186,6 +199,7 @@ class CiscoDriver:
         if found != wanted:
             why = f"it shows another certificate ({found}) than the pinned one ({wanted})"
             raise Untrusted(endpoint.name, why, f"{mend}; if not, somebody may be in between")
+        self._note_end(endpoint.name, der)
 
 
 def _role(line: Line) -> Literal["", "admin", "user"]:

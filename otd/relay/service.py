@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -62,6 +62,7 @@ class Relay:
         self._started_at = clock.now()
         self._counted: Counter[str] = Counter()
         self._stopping = threading.Event()
+        self.face_until: Callable[[], datetime | None] = lambda: None  # whoever serves the face says when it runs out
         self._greeter = threading.Thread(target=self._greet, name=f"otd-{name}-hello", daemon=True)
 
     def start(self) -> None:
@@ -272,6 +273,7 @@ class Relay:
             leaving=leaving,
             clock_offset=self._offset.value,
             filled=self._lists is None or self._lists.told,
+            face_until=self.face_until(),
         )
 
 

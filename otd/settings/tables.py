@@ -257,7 +257,7 @@ class AlertsTable:
 
     before: Annotated[timedelta, BeforeValidator(between("1m", "24h"))] = timedelta(minutes=15)
     patience: Annotated[timedelta, BeforeValidator(between("1s", "1h"))] = timedelta(minutes=1)
-    expiring: Annotated[timedelta, BeforeValidator(between("1d", "365d"))] = timedelta(days=21)
+    expiring: Annotated[timedelta, BeforeValidator(between("1d", "365d"))] = timedelta(days=30)
     mute: Muted = ()
     mail_server: Address = ""
     mail_tls: Literal["starttls", "tls", "none"] = "starttls"

@@ -114,8 +114,11 @@ def put_expiry(tx: Transaction, expiry: Expiry) -> None:
     """Remember when it runs out, in place of what was known before."""
     which = (expiries.c.cause == expiry.cause) & (expiries.c.thing == expiry.thing)
     moment = ms(expiry.at)
-    if tx.connection.execute(update(expiries).where(which).values(at=moment)).rowcount == 0:
+    known = tx.connection.execute(select(expiries.c.at).where(which)).scalar()
+    if known is None:
         tx.connection.execute(insert(expiries).values(cause=expiry.cause, thing=expiry.thing, at=moment))
+    elif known != moment:
+        tx.connection.execute(update(expiries).where(which).values(at=moment))
 
 
 def known_expiries(tx: Transaction) -> tuple[Expiry, ...]:

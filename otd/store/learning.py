@@ -10,8 +10,8 @@ from sqlalchemy import delete, func, insert, select, update
 
 from otd import findings
 from otd.errors import Missing
-from otd.model import EndpointState, Facts, Mode, Receipt
-from otd.store import audit, claims, records
+from otd.model import EndpointState, Expiry, Facts, Mode, Receipt
+from otd.store import alerting, audit, claims, records
 from otd.store.tables import at_or_none, endpoints, lanes, learned, modes, work
 from otd.store.transaction import Transaction
 
@@ -26,6 +26,8 @@ def apply(tx: Transaction, receipt: Receipt, state: EndpointState, now: int) -> 
     changes: dict[str, Any] = {"reason": receipt.reason[:32], "credential": state.endpoint.credential}
     if receipt.facts is not None:
         changes["facts"] = tx.vault.seal(_place(name), records.dump(receipt.facts))
+        if until := receipt.facts.certificate_until:
+            alerting.put_expiry(tx, Expiry(cause="endpoint_expires", thing=f"endpoint:{name}", at=until))
     if receipt.reason == "password":
         changes["refused_at"] = now
     if receipt.outcome in ACCEPTING:

@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import insert, select, update
 
 from otd import findings
-from otd.model import EndpointState, Hello, Receipt, RelayState, Sent, Verb
-from otd.store import adoption, audit, claims, learning, placements, records
+from otd.model import EndpointState, Expiry, Hello, Receipt, RelayState, Sent, Verb
+from otd.store import adoption, alerting, audit, claims, learning, placements, records
 from otd.store.configured import endpoint_in, leaving_in
 from otd.store.lists import HIGHEST, desired_of, not_configured
 from otd.store.tables import at, at_or_none, endpoints, ms, relays, span
@@ -228,6 +228,8 @@ def heard(tx: Transaction, hello: Hello) -> bool:
         "leaving": hello.leaving,
         "clock_offset": hello.clock_offset // timedelta(milliseconds=1),
     }
+    if hello.face_until is not None:
+        alerting.put_expiry(tx, Expiry(cause="face_expires", thing=f"relay:{name}", at=hello.face_until))
     if known is None:
         tx.connection.execute(insert(relays).values(name=name, **values))
         return not hello.leaving

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from cryptography import x509
 
 from otd.endpoints.cisco import CiscoDriver
 from otd.errors import Denied, OtdError, Unreachable, Unsupported
@@ -211,6 +212,7 @@ def test_an_endpoint_says_what_it_is(codec: Codec) -> None:
         clock_offset=facts.clock_offset,
         provisioning="TMS",
         hides=("Title",),
+        certificate_until=x509.load_pem_x509_certificate(codec.certificate.encode()).not_valid_after_utc,
     )
 
 

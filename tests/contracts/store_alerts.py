@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
-from otd.model import Alert, Expiry, Joinless, NoticeEvent, Settled
-from tests.contracts.store_case import DAY, StoreCase, a_list
+from otd.model import Alert, Expiry, Facts, Joinless, NoticeEvent, Settled
+from tests.contracts.store_case import DAY, StoreCase, a_hello, a_list
 from tests.values import HOUR, MINUTE, T0, a_booking, an_endpoint
 
 BEFORE, AFTER = 15 * MINUTE, 10 * MINUTE
@@ -114,6 +114,16 @@ class AlertsContract(StoreCase):
         for one in (first, replace(first, thing="relay:hq-2"), newer):
             self.store.put_expiry(one)
         assert self.store.expiries() == (replace(first, thing="relay:hq-2"), newer)
+
+    def test_an_endpoint_and_a_relay_tell_when_their_certificates_run_out(self) -> None:
+        self.with_meeting(after=HOUR)
+        self.deliver(verb="read", facts=Facts(certificate_until=T0 + 30 * DAY))
+        self.store.heard(a_hello(face_until=T0 + 20 * DAY))
+        self.store.heard(a_hello(face_until=T0 + 380 * DAY))
+        assert self.store.expiries() == (
+            Expiry(cause="endpoint_expires", thing="endpoint:codec1", at=T0 + 30 * DAY),
+            Expiry(cause="face_expires", thing="relay:relay1", at=T0 + 380 * DAY),
+        )
 
     # what the guard looks at --------------------------------------------------------------------------------------
 

@@ -169,10 +169,10 @@ def test_what_the_brake_holds() -> None:
 
 
 def test_what_runs_out_soon_of_what_is_configured() -> None:
-    soon = Expiry(cause="endpoint_expires", thing="endpoint:codec1", at=T0 + 20 * 24 * HOUR)
+    soon = Expiry(cause="endpoint_expires", thing="endpoint:codec1", at=T0 + 29 * 24 * HOUR)
     (alert,) = all_of(expiries=(soon,))
-    assert "2026-01-25" in alert.detail
-    assert found(expiries=(replace(soon, at=T0 + 22 * 24 * HOUR),)) == []
+    assert "2026-02-03" in alert.detail
+    assert found(expiries=(replace(soon, at=T0 + 31 * 24 * HOUR),)) == []
     assert found(expiries=(replace(soon, thing="endpoint:gone"),)) == []
 
 
