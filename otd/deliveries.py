@@ -205,10 +205,11 @@ def _leave(
 
 def condition(state: EndpointState) -> str:
     """One word for an administrator: unread (not all of its rooms have been read), waiting (for its newest list to be
-    confirmed), confirmed, placed (every relay of its pool holds the list that it is to fetch), observed (it is only
-    looked at), differs, drifted or rebooted (it lost its list, which is put again), overwritten (another system writes
-    there), refused elsewhere (others refuse its credential, so it is not tried), failing (it is tried again), leaving
-    (removed, or moved to another pool, and not let go of yet), or denied, untrusted, unsupported (a person is needed).
+    confirmed), confirmed, hidden (confirmed, but its own settings keep bookings or titles off its screen), placed
+    (every relay of its pool holds the list that it is to fetch), observed (it is only looked at), differs, drifted or
+    rebooted (it lost its list, which is put again), overwritten (another system writes there), refused elsewhere
+    (others refuse its credential, so it is not tried), failing (it is tried again), leaving (removed, or moved to
+    another pool, and not let go of yet), or denied, untrusted, unsupported (a person is needed).
     """
     if state.leaving is not None:
         return "leaving"
@@ -225,8 +226,10 @@ def condition(state: EndpointState) -> str:
         return "overwritten"
     if receipt.outcome == "differs" and receipt.verb == "read":
         return state.found or "differs"
+    if receipt.outcome == "confirmed" and receipt.revision == state.desired.revision:
+        return "hidden" if findings.is_hidden(state) else "confirmed"
     if receipt.outcome == "confirmed":
-        return "confirmed" if receipt.revision == state.desired.revision else "waiting"
+        return "waiting"
     return receipt.outcome if receipt.outcome in PERMANENT or receipt.outcome == "differs" else "failing"
 
 
@@ -270,12 +273,19 @@ def _confirmed(state: EndpointState, receipt: Receipt, alive: tuple[str, ...], n
 def _failed(state: EndpointState, receipt: Receipt, alive: tuple[str, ...], now: datetime, timing: Timing) -> Step:
     """It did not work: at once by a relay that has not tried, else after a while by any."""
     fresh = tuple(name for name in alive if name not in state.unreachable_from)
+    verb = _again(state, receipt)
     if receipt.outcome in ELSEWHERE and fresh:
-        return Send(verb=_aim(state), relay=_rotate(fresh, receipt.sequence))
+        return Send(verb=verb, relay=_rotate(fresh, receipt.sequence))
     due = receipt.at + max(_pause(state, receipt, timing), receipt.retry_after or timedelta(0))
     if now < due:
         return Wait(after=due - now, error=receipt.detail or receipt.outcome, code=receipt.outcome, mend=receipt.mend)
-    return Send(verb=_aim(state), relay=_rotate(alive, receipt.sequence))
+    return Send(verb=verb, relay=_rotate(alive, receipt.sequence))
+
+
+def _again(state: EndpointState, receipt: Receipt) -> Verb:
+    """A look that failed is a look again: it tells whether the list was lost meanwhile, and by what."""
+    in_place = state.confirmed_revision == receipt.revision
+    return "read" if receipt.verb == "read" and receipt.outcome != "differs" and in_place else _aim(state)
 
 
 def _pause(state: EndpointState, receipt: Receipt, timing: Timing) -> timedelta:
@@ -289,10 +299,11 @@ def _pause(state: EndpointState, receipt: Receipt, timing: Timing) -> timedelta:
 
 def _permanent(state: EndpointState, desired: Desired, receipt: Receipt, now: datetime, timing: Timing) -> Step:
     """A person is needed; tried again once a day, but for a refused password, which only a new one can mend: real
-    endpoints lock accounts. A list that was refused may be followed by one that is not. Failures are set to zero when
-    a setting or secret changed, or a person asked."""
+    endpoints lock accounts. A list that was refused may be followed by one that is not, but no list makes a Teams Room
+    take bookings. Failures are set to zero when a setting or secret changed, or a person asked."""
     again = receipt.at + timing.parked
-    other_list = receipt.outcome == "unsupported" and receipt.revision < desired.revision
+    refused_list = receipt.outcome == "unsupported" and receipt.reason != "teams"
+    other_list = refused_list and receipt.revision < desired.revision
     may_lock = receipt.outcome == "denied" and receipt.reason != "role"
     if state.failures == 0 or other_list or (not may_lock and now >= again):
         return Send(verb=_aim(state))

@@ -13,6 +13,8 @@ CLOCK = timedelta(seconds=60)  # an endpoint whose clock is further off shows Jo
 OVERWRITTEN = 2  # read-backs with another system's bookings until it is left to that system
 REFUSALS = 3  # endpoints that refuse a password until no other is asked with it
 
+WITHHELD = frozenset({"Title", "NonJoinableMeetings", "TentativeMeetings", "AllDayMeetings"})
+"""What may be hidden that people look for on the screen; who organises a meeting is not among it."""
 _HIDDEN = {
     "Title": "the titles of bookings",
     "Organizer": "the organisers of bookings",
@@ -69,6 +71,11 @@ def is_refused_elsewhere(state: EndpointState) -> bool:
     return state.refusals >= REFUSALS
 
 
+def is_hidden(state: EndpointState) -> bool:
+    """Whether a list that is in place does not show as it should, by the endpoint's own settings."""
+    return state.facts is not None and any(setting in WITHHELD for setting in _hiding(state, state.facts))
+
+
 def notes(state: EndpointState) -> tuple[Note, ...]:
     """What a person should know of an endpoint that answers, by its facts."""
     facts = state.facts
@@ -106,9 +113,13 @@ def _hidden(state: EndpointState, facts: Facts) -> tuple[Note, ...]:
             text=f"its own settings hide {_HIDDEN.get(setting, setting)} on its screen",
             mend=f"set UserInterface Bookings Visibility {setting} to Auto on the endpoint, if they should show",
         )
-        for setting in facts.hides
-        if setting != "NonJoinableMeetings" or _has_one_without_join(state)
+        for setting in _hiding(state, facts)
     )
+
+
+def _hiding(state: EndpointState, facts: Facts) -> tuple[str, ...]:
+    """The settings that hide something of this list."""
+    return tuple(s for s in facts.hides if s != "NonJoinableMeetings" or _has_one_without_join(state))
 
 
 def _has_one_without_join(state: EndpointState) -> bool:

@@ -23,6 +23,7 @@ _BUSY = timedelta(seconds=10)  # endpoints send no Retry-After
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _CONTROL_BYTES = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _VERSION = re.compile(r"^(?:RoomOS\s*)?(?P<line>tc|ce)?\s*(?P<major>\d+)\.(?P<minor>\d+)", re.I)
+_OTHER = 'set interface = "auto", or the one that it has'
 _PLATFORMS = {"teams": "MicrosoftTeams", "zoom": "Zoom", "webex": "Webex", "meet": "GoogleMeet"}
 
 
@@ -177,31 +178,40 @@ def result(body: bytes, name: str, where: str) -> etree._Element:
     """
     root = parse(body, where)
     if _local(root) == "ActionError":
-        raise Missing(where, "it does not know this command")
-    for node in (root, *root.iter("{*}" + name, "{*}Result")):
-        if _local(node) in (name, "Result") or (name == "BookingsListResult" and _local(node) == "Bookings"):
+        raise Missing(where, "it does not know this command", _OTHER)
+    if _local(root) == "Command" and len(root) == 0:
+        raise Missing(where, "it does not know this command or its arguments", _OTHER)
+    nodes: list[etree._Element] = [root, *root]
+    for node in nodes:
+        if _is_result(node, name):
             if node.get("status", "OK") == "OK":
                 return node
             raise _refusal(node, where)
-    for node in root:  # CE8 and TC print the list under <Bookings>
-        if _local(node) == "Bookings" and name == "BookingsListResult":
-            return node
         if node.get("status") not in (None, "OK"):
             raise _refusal(node, where)
-    if _local(root) == "Command" and len(root) == 0:
-        raise Missing(where, "it does not know this command or its arguments")
     raise Garbled(where, "the answer holds no result of the command")
+
+
+def _is_result(node: etree._Element, name: str) -> bool:
+    """Whether it is the result of the one command that was asked: CE8 and TC print the list under <Bookings>, and how
+    the result of a put is called nobody wrote down."""
+    called = _local(node)
+    return called == name or called.endswith("Result") or (called == "Bookings" and name == "BookingsListResult")
 
 
 def _refusal(node: etree._Element, where: str) -> OtdError:
     reason = " ".join(_text(node, tag) for tag in ("Reason", "Error", "Level")).strip().lower()
     if "unknown command" in reason or "no action" in reason or "address expression" in reason:
-        return Missing(where, "it does not know this command")
+        return Missing(where, "it does not know this command", _OTHER)
     if "permission" in reason or "not authorized" in reason or "access denied" in reason:
         return not_an_admin(where)
     if "not available" in reason or "microsoft teams" in reason:
         return teams_room(where)
-    why = f"it refused what it was sent ({_printable(node.get('status', 'Error'))[:32]})"
+    return _refused(where, _printable(node.get("status", "Error"))[:32])
+
+
+def _refused(where: str, how: str) -> Unsupported:
+    why = f"it refused what it was sent ({how})"
     return Unsupported(where, why, "`otd endpoints probe` says what it can do", reason="list")
 
 
@@ -230,8 +240,14 @@ def wrong_password(where: str) -> Denied:
 
 
 def seen_in(body: bytes, where: str) -> tuple[CiscoSeen, ...]:
-    """The bookings in the answer to `Bookings List`."""
-    node = result(body, "BookingsListResult", where)
+    """The bookings in the answer to `Bookings List`. All software has that command, so an answer that it does not is
+    not believed, and asked for again."""
+    try:
+        node = result(body, "BookingsListResult", where)
+    except Missing:
+        raise Garbled(
+            where, "it answers nothing, or that it does not know the command, when asked for its list"
+        ) from None
     return tuple(_seen_node(child, where) for child in node if _local(child) == "Booking")
 
 
@@ -274,7 +290,10 @@ def refusal(status: int, location: str, body: bytes, where: str) -> OtdError | N
     if 300 <= status < 400:
         return Garbled(where, "it redirects to another address", "is its address right, or does a proxy stand between?")
     if status in (404, 405):
-        return Missing(where, "it does not have this interface")
+        mend = "is this the address of a Cisco endpoint? `otd endpoints probe` says what it can do"
+        return Missing(where, "it does not have this interface", mend)
+    if status in (400, 413, 422):
+        return _refused(where, f"HTTP {status}")
     if status == 503:
         return Busy(where, "it is busy: too many requests or sessions", _BUSY)
     return Unreachable(where, f"it answered HTTP {status}")

@@ -74,13 +74,18 @@ class Paces:
 
 
 class Sessions:
-    """What is left to be tidied up at endpoints: sessions that could not be ended, and answers that were lost."""
+    """What is left to be tidied up at endpoints: sessions that could not be ended, and answers that were lost.
+
+    What a former process left open, which died in the middle of a call, nobody knows: so at every endpoint something
+    counts as lost from the start.
+    """
 
     def __init__(self, stale: timedelta = STALE) -> None:
         self.stale = stale
         self._guard = threading.Lock()
+        self._began = time.monotonic()
         self._open: dict[str, list[str]] = {}  # cookies by endpoint
-        self._lost: dict[str, float] = {}  # by endpoint: when the answer to a sign-in was lost, monotonic
+        self._lost: dict[str, float | None] = {}  # by endpoint: when a session was lost, monotonic; None: none since
 
     def left_open(self, endpoint: str, cookie: str) -> None:
         with self._guard:
@@ -96,12 +101,12 @@ class Sessions:
 
     def found(self, endpoint: str) -> None:
         with self._guard:
-            self._lost.pop(endpoint, None)
+            self._lost[endpoint] = None
 
     def has_stale(self, endpoint: str) -> bool:
         """Whether a session was lost so long ago that it can be told from one in use."""
         with self._guard:
-            at = self._lost.get(endpoint)
+            at = self._lost.get(endpoint, self._began)
         return at is not None and time.monotonic() - at > self.stale.total_seconds()
 
 
@@ -234,16 +239,20 @@ class Line:
             self._end_one(cookie, self._reserve)
 
     def _end_one(self, cookie: str, within: timedelta) -> None:
+        """End it, or remember that it has to be: by its cookie, or among all of our user's where the cookie is not
+        taken, for perhaps it was not the endpoint that said so."""
         name = self.endpoint.name
         try:
             answer = self._http.request(
                 "POST", f"{self._root}/xmlapi/session/end", where=name, within=within, headers={"Cookie": cookie}
             )
-            ended = answer.status < 500
         except OtdError:
-            ended = False
-        if not ended:
             self._sessions.left_open(name, cookie)
+            return
+        if answer.status >= 500:
+            self._sessions.left_open(name, cookie)
+        elif documents.refusal(answer.status, answer.headers.get("location", ""), answer.body, name) is not None:
+            self._sessions.lost(name)
 
     def _end_stale(self) -> None:
         """End the sessions of our user that no call can be using any more."""

@@ -177,6 +177,11 @@ class Codec:
         """How many requests were being answered at the same time, at most."""
         return self._log.most_at_once
 
+    @property
+    def refused(self) -> int:
+        """How many requests it turned away because there were too many of them."""
+        return self._web.refused
+
     def forget_log(self) -> None:
         self._log.clear()
 

@@ -92,6 +92,7 @@ class Web:
     def __init__(self, state: State, log: Log) -> None:
         self._state, self._log = state, log
         self.speed: float | None = 1.0
+        self.refused = 0  # requests, because there were too many
         self._basic, self._cookie = Limiter(1, 30), Limiter(15, 90)
         self._routes: Mapping[tuple[str, str], Callable[[Request], Reply]] = {
             ("GET", "/getxml"): self._getxml,
@@ -150,6 +151,7 @@ class Web:
         limiter = self._cookie if request.token else self._basic
         wait = limiter.wait(time.monotonic(), self.speed)
         if wait is None:
+            self.refused += 1
             return _plain(503, "Service Temporarily Unavailable")
         pause = wait + faults.slow.total_seconds()
         if pause:

@@ -259,7 +259,8 @@ class Server(Listener):
             if timer is not None:
                 timer.cancel()
             connection.transport.abort()
-        await asyncio.sleep(0)
+        for _ in range(3):  # connections learn that they are closed some turns of the loop later
+            await asyncio.sleep(0)
         tasks = tuple(self._state.tasks)
         for task in tasks:
             task.cancel()

@@ -109,8 +109,9 @@ def test_a_session_is_ended_whatever_becomes_of_the_call(codec: Codec, fault: di
     codec.faults.only = ("/putxml",)
     for name, value in fault.items():
         setattr(codec.faults, name, value)
+    takes_long = {"slow", "drip_body"} & fault.keys()
     with pytest.raises(OtdError):
-        a_driver().read(endpoint_of(codec, session=True), within=timedelta(seconds=1))
+        a_driver().read(endpoint_of(codec, session=True), within=timedelta(seconds=2) if takes_long else WITHIN)
     assert codec.wait_until(lambda: codec.sessions == (), WITHIN)
 
 
@@ -133,6 +134,36 @@ def test_a_session_whose_answer_was_lost_is_ended_when_nobody_can_be_using_it_an
     with pytest.raises(Unreachable):
         driver.read(endpoint, within=timedelta(milliseconds=400))
     assert codec.wait_until(lambda: len(codec.sessions) == 1, WITHIN)
+    codec.faults.clear()
+    codec.advance(HOUR)
+    driver.read(endpoint, within=WITHIN)
+    assert codec.sessions == ()
+
+
+def test_a_session_that_a_former_process_left_open_is_ended_by_the_next_one(codec: Codec) -> None:
+    endpoint = endpoint_of(codec, session=True)
+    codec.faults.only, codec.faults.reset = ("/xmlapi/session/end",), True
+    a_driver().put(endpoint, THREE, within=WITHIN)  # and that process dies
+    codec.faults.clear()
+    codec.advance(HOUR)
+    another = CiscoDriver(
+        secrets=NamedSecrets(codec="otd:correct horse"), pins=Memory(), spacing=timedelta(0), stale=timedelta(0)
+    )
+    another.read(endpoint, within=WITHIN)
+    assert codec.sessions == ()
+
+
+@pytest.mark.parametrize("answer", [{"status": 401}, {"status": 404}, {"redirect": "https://127.0.0.1:1"}])
+def test_an_answer_that_is_no_end_of_a_session_is_not_taken_for_one(codec: Codec, answer: dict[str, Any]) -> None:
+    driver = CiscoDriver(
+        secrets=NamedSecrets(codec="otd:correct horse"), pins=Memory(), spacing=timedelta(0), stale=timedelta(0)
+    )
+    endpoint = endpoint_of(codec, session=True)
+    codec.faults.only = ("/xmlapi/session/end",)
+    for name, value in answer.items():
+        setattr(codec.faults, name, value)
+    driver.put(endpoint, THREE, within=WITHIN)
+    assert len(codec.sessions) == 1
     codec.faults.clear()
     codec.advance(HOUR)
     driver.read(endpoint, within=WITHIN)

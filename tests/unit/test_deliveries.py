@@ -128,6 +128,13 @@ def test_a_list_that_drifted_is_put_right_at_once() -> None:
     assert next_step(state) == Send(verb="put", relay="relay2")
 
 
+def test_a_look_that_failed_is_a_look_again_so_that_it_shows_whether_the_list_was_lost() -> None:
+    gone = a_receipt(verb="read", outcome="unreachable", relay="relay1")
+    state = a_state(sent=a_sent(verb="read"), receipt=gone, failures=1, unreachable_from=("relay1",))
+    assert next_step(replace(state, confirmed_revision=10)) == Send(verb="read", relay="relay2")
+    assert next_step(replace(state, confirmed_revision=9)) == Send(verb="put", relay="relay2"), "never seen in place"
+
+
 def test_a_list_that_keeps_differing_in_the_same_way_is_put_again_only_once_an_hour() -> None:
     state = a_state(sent=a_sent(), receipt=a_receipt(outcome="differs"), failures=9, same_difference=3)
     assert next_step(state) == Wait(after=timedelta(hours=1), error="differs", code="differs")
