@@ -38,8 +38,8 @@ from otd.relay.service import Relay
 from otd.store.sql import SqlStore
 from otd.wiring import HOUSE, SystemClock
 
-UNSCALED = frozenset({"valid", "backoff"})
-"""Spans that stay as they are: a list's life, and the first pause after a failure, which is short anyway."""
+UNSCALED = frozenset({"valid", "backoff", "answer"})
+"""Spans that stay as they are: a list's life, and those that the machine's own work has to fit into."""
 _LOOK = timedelta(milliseconds=50)
 
 

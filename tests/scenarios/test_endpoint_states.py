@@ -19,7 +19,14 @@ from otd.model import WorkState
 from tests.scenarios.test_endpoint_faults import QUICK, bookings
 
 SOON = timedelta(seconds=20)
-TIMING = replace(QUICK, verify=timedelta(seconds=1), learn=timedelta(milliseconds=300), reassert=timedelta(seconds=60))
+TIMING = replace(
+    QUICK,
+    answer=timedelta(seconds=20),
+    act=timedelta(seconds=20),
+    verify=timedelta(seconds=1),
+    learn=timedelta(milliseconds=300),
+    reassert=timedelta(seconds=60),
+)
 RIGHT = f"{CODEC_USER}:{CODEC_PASSWORD}"
 
 
@@ -63,6 +70,7 @@ def test_a_reboot_that_loses_the_list_is_told_from_a_drift_by_the_uptime(house: 
     codec.reboot(takes=timedelta(seconds=1))
     comes(lambda: house.state("board").found == "rebooted", "the reboot")
     comes(lambda: house.is_right("board"), "the list")
+    becomes(house, "confirmed")
     codec.drop_list()
     comes(lambda: house.state("board").found == "drifted", "the drift")
     becomes(house, "confirmed")
