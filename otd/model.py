@@ -209,6 +209,38 @@ Reading = Complete | Empty | Failed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """That a calendar system tells of changes in a room's mailbox, until `expires_at`."""
+
+    room: str
+    id: str
+    client_state: str = field(repr=False)  # what it must repeat to us, so that nobody else can tell us anything
+    since: datetime
+    expires_at: datetime
+    renew: bool = False  # the system asked for it to be renewed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hook:
+    """Where a calendar system is to tell of changes, and what about the subscription itself."""
+
+    changes: str
+    lifecycle: str
+
+
+ChangeEvent = Literal["changed", "missed", "reauthorize", "removed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeNotice:
+    """What a calendar system told us: of a change, of notifications that were missed, or of its subscription."""
+
+    subscription: str
+    client_state: str = field(repr=False)
+    event: ChangeEvent = "changed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KeptMeeting:
     """A meeting as it is kept for replay, see otd.readings: of its attendees only their domains."""
 
@@ -595,7 +627,7 @@ class AuditLine:
 
 # --- work ---------------------------------------------------------------------------------------------------------
 
-WorkKind = Literal["refresh", "deliver", "tidy", "provision", "guard", "notify"]
+WorkKind = Literal["refresh", "deliver", "subscribe", "tidy", "provision", "guard", "notify"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

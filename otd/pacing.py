@@ -22,6 +22,7 @@ DAY = timedelta(days=1)
 NEAR = timedelta(minutes=30)  # a meeting that starts within this time makes its room a busy one,
 SINCE = timedelta(minutes=10)  # and so does one that began less than this ago: people still look for Join
 AHEAD = timedelta(hours=12)  # a room with nothing to come in this time is idle
+HINT_GAP = timedelta(seconds=5)
 LONGEST_PERIOD = DAY  # whatever the budget leaves, a room is looked at once a day
 _NOT_ANSWERED = frozenset(("unreachable", "garbled"))
 
@@ -139,6 +140,11 @@ def period(
     if ahead is not None:
         own = min(own, max(refresh, ahead - NEAR - now))
     return min(max(own, _fair(budget, now) / share), max(own, LONGEST_PERIOD))
+
+
+def hint_gap(budget: Budget, now: datetime) -> timedelta:
+    """How soon after a hint the next one of the same room is listened to."""
+    return max(HINT_GAP, _fair(budget, now) / 8)
 
 
 def _fair(budget: Budget, now: datetime) -> timedelta:

@@ -19,6 +19,7 @@ from otd.model import (
     Booking,
     BookingList,
     Brake,
+    ChangeNotice,
     Complete,
     Delivery,
     Desired,
@@ -30,6 +31,7 @@ from otd.model import (
     Facts,
     Fill,
     Hello,
+    Hook,
     Joinless,
     KeptReading,
     LaneSize,
@@ -46,6 +48,7 @@ from otd.model import (
     Settled,
     Sighting,
     Standing,
+    Subscription,
     Verb,
     Window,
     Work,
@@ -79,6 +82,18 @@ class Calendar(Protocol):
 
     def close(self) -> None:
         """Give connections back. The calendar is not used afterwards."""
+        ...
+
+
+class Telling(Protocol):
+    """A Calendar whose system can tell of changes; only ever as a hint to read."""
+
+    def subscribe(self, room: Room, hook: Hook, client_state: str, *, within: timedelta) -> Subscription:
+        """Have changes of the room's mailbox told there. Raises OtdError."""
+        ...
+
+    def renew(self, room: Room, subscription: Subscription, *, within: timedelta) -> Subscription:
+        """The same, holding for longer. Raises Missing when the system does not know it any more."""
         ...
 
 
@@ -216,6 +231,8 @@ class Store(Protocol):
         endpoints: Iterable[Endpoint],
         lanes: Mapping[str, int | LaneSize],
         settings_digest: str,
+        *,
+        subscribed: Collection[str] = (),
     ) -> None:
         """Make the rows match the settings; `lanes` are caps by lane name (calendars, pools and `house`), or how far a
         cap may grow and shrink by what otd.pacing makes of the answers.
@@ -223,7 +240,8 @@ class Store(Protocol):
         A new room gets `refresh` work due now in its calendar's lane, a new endpoint `deliver` work in its pool's.
         Rooms and endpoints that are gone lose theirs (endpoint rows stay, marked removed, so that a `forget` can be
         sent). When `settings_digest` (rules, policy, rooms, endpoints, secrets' names) differs from the last one,
-        everything is made due and parked rows are un-parked.
+        everything is made due and parked rows are un-parked. `subscribed` are the rooms of whose changes we want to be
+        told; they have `subscribe` work.
         """
         ...
 
@@ -361,6 +379,35 @@ class Store(Protocol):
 
     def add_work(self, kind: WorkKind, name: str, lane: str) -> None:
         """Have this work, due now, unless there is such a row already. The lane must have been adopted."""
+        ...
+
+    # change notifications -----------------------------------------------------------------------------------------
+
+    def subscription(self, room: str) -> Subscription | None:
+        """The one by which changes of this room are told, whether or not it still holds."""
+        ...
+
+    def put_subscription(self, subscription: Subscription) -> None:
+        """Remember it in place of another, and read the room: what changed before it began, it does not tell."""
+        ...
+
+    def renewed(self, subscription: Subscription) -> None:
+        """It holds until its new `expires_at`."""
+        ...
+
+    def drop_subscription(self, room: str) -> None:
+        """The calendar system does not know it any more."""
+        ...
+
+    def notified(self, notices: Iterable[ChangeNotice]) -> int:
+        """Take them as hints to read their rooms; how many were of subscriptions that we know, with their client state.
+
+        The rest is ignored. What comes again within a few seconds is one hint.
+        """
+        ...
+
+    def subscribed(self) -> Mapping[str, int]:
+        """How many rooms have a subscription that holds, by calendar."""
         ...
 
     # the brake ----------------------------------------------------------------------------------------------------

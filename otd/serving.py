@@ -13,6 +13,7 @@ from otd.inbound import Server, serve
 from otd.serve import pairing
 from otd.serve.app import application
 from otd.serve.health import health
+from otd.serve.notifications import notifications
 from otd.settings import Settings
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 def routes(settings: Settings, store: SqlStore) -> list[BaseRoute]:
     """All that is answered."""
-    return [*health(store.now), *pairing.routes(_centre(store))]
+    return [*health(store.now), *pairing.routes(_centre(store)), *notifications(store.notified)]
 
 
 def _centre(store: SqlStore) -> pairing.Centre:

@@ -27,6 +27,7 @@ from otd.ports import Bus, Calendar, Clock, EndpointDriver, Executor, Pins, Secr
 from otd.relay.memory import Memory
 from otd.relay.service import Relay
 from otd.settings import BusSettings, FaceAccess, Settings
+from otd.subscribing import Subscribing, hook
 
 if TYPE_CHECKING:
     from otd.bus.broker import Broker
@@ -294,6 +295,9 @@ class Centre:
         self.calendars = {name: calendar(settings, name, self._clock) for name in settings.calendars}
         self.rules = rulebook(settings)
         self.guard = guarding.guard(settings, self.store, secrets(settings), lambda: credential_expiries(settings))
+        subscribing = Subscribing(
+            store=self.store, calendars=self.calendars, rooms=settings.rooms, hook=hook(settings.serve.public_url)
+        )
         self.pipeline = Pipeline(
             store=self.store,
             calendars=self.calendars,
@@ -302,7 +306,7 @@ class Centre:
             endpoints=settings.endpoints,
             rules=self.rules,
             provision=provision(settings, self.store),
-            more=self.guard.work,
+            more={**self.guard.work, "subscribe": subscribing.room},
             elsewhere=settings.elsewhere(),
         )
         self.executor: Executor = (
@@ -325,7 +329,13 @@ class Centre:
         if settings.bus is None:
             self.store.release("")
         key = database_key(settings)
-        self.store.adopt(settings.rooms.values(), settings.endpoints.values(), lanes, settings_digest(settings, key))
+        self.store.adopt(
+            settings.rooms.values(),
+            settings.endpoints.values(),
+            lanes,
+            settings_digest(settings, key),
+            subscribed={r.name for r in settings.rooms.values() if settings.calendars[r.calendar].notifications},
+        )
         self.store.add_work("tidy", HOUSE, HOUSE)
         guarding.add_work(settings, self.store)
         settle_rules(self.store, settings.rooms, settings.endpoints, self.rules)

@@ -37,7 +37,16 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "otd.exchange_setup",
         "otd.lint",
     ),
-    ("otd.pipeline", "otd.refresh", "otd.judging", "otd.past", "otd.guard", "otd.replay", "otd.explain"),
+    (
+        "otd.pipeline",
+        "otd.refresh",
+        "otd.subscribing",
+        "otd.judging",
+        "otd.past",
+        "otd.guard",
+        "otd.replay",
+        "otd.explain",
+    ),
     (
         "otd.calendars",
         "otd.endpoints",

@@ -10,24 +10,21 @@ import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from hashlib import sha256
-from threading import Lock
 from typing import Any
 from urllib.parse import quote, unquote, urlencode
-from uuid import uuid4
 
 from otd.calendars.access import GraphAccess
-from otd.calendars.graph_errors import refusal
-from otd.calendars.graph_token import Tokens
+from otd.calendars.graph_line import Call, GraphLine
+from otd.calendars.graph_subscriptions import renew, subscribe
 from otd.calendars.memo import Memo
 from otd.calendars.owners import Owners
-from otd.calendars.trust import must_be_https, trust
 from otd.calendars.turns import Turns
 from otd.calendars.zone import zone_of
-from otd.errors import Garbled, OtdError, Truncated, Unreachable
+from otd.errors import Garbled, OtdError, Truncated
 from otd.formats.graph_event import is_draft, meeting
 from otd.formats.hidden import HIDDEN, PUBLIC_STRINGS
-from otd.model import Complete, Empty, Failed, Meeting, Reading, Room, Window
-from otd.outbound import Answer, Deadline, Http
+from otd.model import Complete, Empty, Failed, Hook, Meeting, Reading, Room, Subscription, Window
+from otd.outbound import Deadline
 from otd.ports import Clock, Secrets
 
 # `uid` is not among them: v1.0 does not know it everywhere, and to select what is not known is an error.
@@ -62,18 +59,16 @@ class GraphCalendar:
     def __init__(self, name: str, access: GraphAccess, *, secrets: Secrets, clock: Clock) -> None:
         self.name = name
         self._access, self._clock = access, clock
-        self._secrets = secrets
         self._root = access.addresses()[1]
+        self._line = GraphLine(name, access, secrets=secrets, clock=clock, prefer=PREFER, limit=PAGE_LIMIT)
         self._memo: Memo[_Kept] = Memo()
         self._owners = Owners()
         self._turns = Turns(f"{name}: the mailbox")
-        self._lock = Lock()
-        self._opened: tuple[Http, Tokens] | None = None
 
     def read(self, room: Room, window: Window, *, within: timedelta) -> Reading:
         """See otd.ports.Calendar."""
         taken_at = self._clock.now()
-        call = _Call(f"{self.name}: {room.mailbox}", Deadline.after(within))
+        call = Call(f"{self.name}: {room.mailbox}", Deadline.after(within))
         try:
             with self._turns.of(room.mailbox, call.deadline):
                 found = self._meetings(room, window, call)
@@ -86,31 +81,26 @@ class GraphCalendar:
             return Empty(room=room.name, window=window, taken_at=taken_at, requests=call.requests)
         return Complete(room=room.name, window=window, taken_at=taken_at, meetings=meetings, requests=call.requests)
 
+    def subscribe(self, room: Room, hook: Hook, client_state: str, *, within: timedelta) -> Subscription:
+        """See otd.ports.Telling."""
+        call = Call(f"{self.name}: {room.mailbox}", Deadline.after(within))
+        return subscribe(self._line, room, hook, client_state, call, self._clock.now())
+
+    def renew(self, room: Room, subscription: Subscription, *, within: timedelta) -> Subscription:
+        """See otd.ports.Telling."""
+        call = Call(f"{self.name}: {room.mailbox}", Deadline.after(within))
+        return renew(self._line, subscription, call, self._clock.now())
+
     def close(self) -> None:
         """Give the connections back."""
         self._memo.clear()
-        with self._lock:
-            if self._opened is not None:
-                self._opened[0].close()
+        self._line.close()
 
-    def _open(self) -> tuple[Http, Tokens]:
-        """Made at the first read, so that a CA file that is no good fails the reads and not the start."""
-        with self._lock:
-            if self._opened is None:
-                for address in self._access.addresses():
-                    must_be_https(address, self.name)
-                http = Http(trust=trust(self._access.ca_file, self.name), limit=PAGE_LIMIT)
-                tokens = Tokens(
-                    self._access, secrets=self._secrets, http=http, clock=self._clock, where=f"{self.name}: Entra ID"
-                )
-                self._opened = http, tokens
-            return self._opened
-
-    def _meetings(self, room: Room, window: Window, call: _Call) -> tuple[Meeting, ...]:
+    def _meetings(self, room: Room, window: Window, call: Call) -> tuple[Meeting, ...]:
         """All that Graph gives for the window, or for a little more. Raises OtdError and TimeoutError."""
         where, zone = call.where, zone_of(room)
         url = self._view(room.mailbox, window)
-        body = self._get(url, call)
+        body = self._line.get(url, call)
         key, digest = (room.mailbox, room.timezone), sha256(body).digest()
         kept = self._memo.get(key)
         if kept is not None and kept.digest == digest:
@@ -123,7 +113,7 @@ class GraphCalendar:
             self._memo.put(key, _Kept(digest, meetings), len(body))
         return meetings
 
-    def _rest(self, page: _Page, url: str, size: int, room: Room, call: _Call) -> dict[str, Any]:
+    def _rest(self, page: _Page, url: str, size: int, room: Room, call: Call) -> dict[str, Any]:
         """The events of this page and of all that follow it."""
         where, followed, events = call.where, {url}, dict(page.events)
         while page.link:
@@ -132,7 +122,7 @@ class GraphCalendar:
             if not page.link.startswith(f"{self._root}/"):
                 raise Garbled(where, "Graph's next page is on another host, which is not asked", _STRANGE)
             followed.add(page.link)
-            body = self._get(page.link, call)
+            body = self._line.get(page.link, call)
             size += len(body)
             if size > READ_LIMIT:
                 raise Garbled(where, f"the pages together are larger than {READ_LIMIT} bytes")
@@ -152,39 +142,6 @@ class GraphCalendar:
         }
         asked = urlencode(query, safe="$", quote_via=quote)
         return f"{self._root}/v1.0/users/{quote(mailbox, safe='@')}/calendarView?{asked}"
-
-    def _get(self, url: str, call: _Call) -> bytes:
-        http, tokens = self._open()
-        token = tokens.get(call.deadline)
-        answer = _ask(http, url, token, call)
-        if answer.status == 401:  # run out or revoked; a fresh one once, never in a loop
-            answer = _ask(http, url, tokens.renew(token, call.deadline), call)
-        if answer.status != 200:
-            raise refusal(answer, where=call.where, now=self._clock.now())
-        return answer.body
-
-
-@dataclass(slots=True)
-class _Call:
-    """One read of one room, on its way."""
-
-    where: str
-    deadline: Deadline
-    requests: int = 0  # to Graph; each counts against the calendar's budget
-
-    def late(self, within: timedelta) -> OtdError:
-        return Unreachable(self.where, f"no whole answer within {within.total_seconds():g} s")
-
-
-def _ask(http: Http, url: str, token: str, call: _Call) -> Answer:
-    call.requests += 1
-    headers = {
-        "Authorization": f"Bearer {token}",
-        "Prefer": PREFER,
-        "Accept": "application/json",
-        "client-request-id": str(uuid4()),
-    }
-    return http.request("GET", url, where=call.where, within=call.deadline.left(), headers=headers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
@@ -29,6 +30,8 @@ from otd.lab.entra import Tenant
 from otd.lab.faults import EVERYONE, WIRE, Fault, Faults, Kind, Requests, on_the_wire
 from otd.lab.graph_events import PROPERTIES, Source, event
 from otd.lab.graph_query import Preferences, Query, Refusal, preferences, query
+from otd.lab.graph_subscriptions import PATH as SUBSCRIPTIONS
+from otd.lab.graph_subscriptions import Subscriptions
 from otd.lab.mailboxes import Item, Mailbox, Mailboxes
 from otd.lab.server import Receive, Scope, Send
 from otd.lab.web import Answer, Call, login, maintenance
@@ -42,6 +45,7 @@ _STATUSES = {
     401: ("InvalidAuthenticationToken", "Access token has expired or is not yet valid."),
     403: ("ErrorAccessDenied", "Access is denied. Check credentials and try again."),
     404: ("ErrorInvalidUser", "The requested user is invalid."),
+    410: ("SyncStateNotFound", "The sync state generation is not found."),
     429: ("ApplicationThrottled", "Application is over its MailboxConcurrency limit."),
     503: ("serviceNotAvailable", "The service is temporarily unavailable."),
 }
@@ -57,10 +61,14 @@ class Graph:
         self.tenant = tenant or Tenant()
         self.permitted = permitted
         self.latency = 0.0  # seconds that every answer takes
+        self.largest_page = 0  # how many events a page holds at most, whatever is asked for; 0: as many as that
+        self.tenant_at_once = 0  # how many requests of the application run at once before it is throttled; 0: no limit
+        self.subscriptions = Subscriptions(mailboxes)
         self.faults = Faults(KNOWN, apart=frozenset(("token",)))
         self.requests = Requests()
         self._running: Counter[str] = Counter()
         self._most: Counter[str] = Counter()
+        self._lagging: dict[str, tuple[float, float]] = {}  # by address: since when it is permitted, and the lag
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -103,12 +111,25 @@ class Graph:
             return _stamped(_error(refusal), call)
 
     async def _routed(self, call: Call) -> Answer:
+        if SUBSCRIPTIONS.fullmatch(call.path):
+            return await self._subscribed(call)
         found = _VIEW.fullmatch(call.path)
         if found is None:
-            raise Refusal(501, "notImplemented", "The lab simulates calendarView and $batch of v1.0 only.")
+            raise Refusal(
+                501, "notImplemented", "The lab simulates calendarView, subscriptions and $batch of v1.0 only."
+            )
         if call.method != "GET":
             raise Refusal(405, "Request_BadRequest", f"The HTTP method {call.method} is not allowed here.")
         return await self._room(call, found["mailbox"])
+
+    async def _subscribed(self, call: Call) -> Answer:
+        self.requests.note("subscriptions")
+        await asyncio.sleep(self.latency)
+        fault = self.faults.take(EVERYONE, "subscriptions")
+        if fault and fault.kind == "status":
+            raise _status(fault.status, retry_after=fault.retry_after)
+        answer = await asyncio.get_running_loop().run_in_executor(None, self.subscriptions.answer, call)
+        return await self._spoilt(answer, fault, call)
 
     # calendarView -------------------------------------------------------------------------------------------------
 
@@ -116,7 +137,7 @@ class Graph:
         """Counts the request, holds it to how many may run at once, and lets its fault happen."""
         self.requests.note("calendarView", address, call.headers.get("prefer", ""))
         key = address.casefold()
-        if self._running[key] >= AT_ONCE:
+        if self._running[key] >= AT_ONCE or 0 < self.tenant_at_once <= self._running.total():
             raise _status(429, retry_after=1)
         self._running[key] += 1
         self._most[key] = max(self._most[key], self._running[key])
@@ -135,7 +156,7 @@ class Graph:
         mailbox = self._mailbox(fault.text if fault and fault.kind == "swapped" else address)
         items = _ordered(mailbox.view(asked.window), asked)
         begin = max(asked.skip - 1, 0) if fault and fault.kind == "doubled" else asked.skip
-        page = items[begin : begin + asked.top]
+        page = items[begin : begin + min(asked.top, self.largest_page or asked.top)]
         payload: dict[str, Any] = {
             "@odata.context": f"{call.root}/v1.0/$metadata#users('{quote(address)}')/calendarView"
         }
@@ -158,9 +179,24 @@ class Graph:
             raise Refusal(
                 404, "MailboxNotEnabledForRESTAPI", "The mailbox is inactive, soft-deleted, or hosted on-premise."
             )
-        if self.permitted is not None and mailbox.address.casefold() not in {a.casefold() for a in self.permitted}:
+        if not self._is_permitted(mailbox.address.casefold()):
             raise _status(403)
         return mailbox
+
+    def permit(self, address: str, *, lag: float) -> None:
+        """Let the application read it from now on. Exchange keeps what it decided for a while, and for longer when it
+        is asked meanwhile: a refusal within `lag` seconds begins them anew."""
+        self.permitted = frozenset({*(self.permitted or ()), address})
+        self._lagging[address.casefold()] = (time.monotonic(), lag)
+
+    def _is_permitted(self, address: str) -> bool:
+        if self.permitted is not None and address not in {a.casefold() for a in self.permitted}:
+            return False
+        since, lag = self._lagging.get(address, (0.0, 0.0))
+        if time.monotonic() - since >= lag:
+            return True
+        self._lagging[address] = (time.monotonic(), lag)
+        return False
 
     # faults -------------------------------------------------------------------------------------------------------
 

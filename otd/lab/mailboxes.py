@@ -7,7 +7,7 @@ threads: a reader sees a mailbox before or after a change, never in the middle o
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
 from functools import lru_cache
@@ -180,6 +180,7 @@ class Mailbox:
         self.here = here
         self.guid: UUID = mailbox_guid(address)
         self.processing = Processing()
+        self.watchers: list[Callable[[Mailbox], None]] = []  # called after every change
         self._appointments: dict[int, Appointment] = {}
         self._last = 0
         self._version = 0
@@ -270,13 +271,13 @@ class Mailbox:
                 self._put(item.appointment.identity.number, item.meeting.original_start, None)
             else:
                 del self._appointments[item.appointment.identity.number]
-                self._version += 1
+                self._changed()
 
     def clear(self) -> None:
         """Take everything out."""
         with self._lock:
             self._appointments.clear()
-            self._version += 1
+            self._changed()
 
     def item(self, item_id: str) -> Item | None:
         """What has this id (the EWS form): a single meeting, a series' master, an occurrence or an exception."""
@@ -323,6 +324,13 @@ class Mailbox:
             version=self._version,
             modified=at or datetime.now(UTC),
         )
+        for watcher in self.watchers:
+            watcher(self)
+
+    def _changed(self) -> None:
+        self._version += 1
+        for watcher in self.watchers:
+            watcher(self)
 
 
 class Mailboxes:

@@ -106,6 +106,7 @@ def _settings(path: Path, tables: Tables, mistakes: tuple[Mistake, ...]) -> Sett
                     access=_access(table, folder, cas),
                     at_once=table.at_once,
                     most=_most(table),
+                    notifications=isinstance(table, GraphTable) and table.notifications,
                     budget=0 if isinstance(table, FilesTable) else table.requests_per_day,
                     moved_to=() if isinstance(table, FilesTable) else table.moved_to,
                     label=table.label,
@@ -257,6 +258,7 @@ def _serve(table: ServeTable, folder: Path) -> ServeSettings:
         passphrase=table.passphrase,
         minimum_tls=table.minimum_tls,
         proxies=table.proxies,
+        public_url=table.public_url,
     )
 
 

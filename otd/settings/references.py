@@ -26,6 +26,7 @@ def check_references(merged: Merged, tables: Tables, folder: Path) -> None:
     _rules(merged, tables)
     _serve(merged, tables, folder)
     _alerts(merged, tables)
+    _notified(merged, tables)
     for name, file in tables.cas.items():
         if not (folder / file).is_file():
             merged.mistake(("cas", name), f"there is no file {folder / file}", "look at its name and folder")
@@ -165,6 +166,17 @@ def _alerts(merged: Merged, tables: Tables) -> None:
         kind, colon, name = thing.partition(":")
         if colon and kind != "channel":
             _must_exist(merged, ("alerts", "mute", index), f"{kind}s", name)
+
+
+def _notified(merged: Merged, tables: Tables) -> None:
+    """Exchange Online must know where to call."""
+    for name, table in tables.calendars.items():
+        if isinstance(table, GraphTable) and table.notifications and not tables.serve.public_url:
+            merged.mistake(
+                ("calendars", name, "notifications"),
+                "nothing says where Exchange Online can call us",
+                'write [serve] public_url = "https://otd.example.com", and run `otd serve` behind it',
+            )
 
 
 def _bus(merged: Merged, tables: Tables) -> None:

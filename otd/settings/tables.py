@@ -65,6 +65,7 @@ class GraphTable:
     at_once_most: AtOnce = 64
     requests_per_day: PerDay = 1_000_000
     moved_to: Names | None = None
+    notifications: StrictBool = False
     label: Label = ""
 
 
@@ -291,6 +292,7 @@ class ServeTable:
     passphrase: SecretName = ""
     minimum_tls: Literal["1.2", "1.3"] = "1.2"
     proxies: Annotated[tuple[Ip, ...], BeforeValidator(listed)] = ()
+    public_url: Url = ""
 
 
 NAMED: dict[str, type] = {"pools": PoolTable, "relays": RelayTable, "rooms": RoomTable, "endpoints": EndpointTable}

@@ -38,6 +38,7 @@ class CalendarSettings:
     most: int = 0
     budget: int = 0
     moved_to: tuple[str, ...] | None = None
+    notifications: bool = False  # its system is asked to tell of changes
     label: str = ""
 
     @property
@@ -148,6 +149,7 @@ class ServeSettings:
     passphrase: str = ""
     minimum_tls: str = "1.2"
     proxies: tuple[str, ...] = ()
+    public_url: str = ""  # how it is reached from the internet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, delete, insert, select, tuple_, update
 from otd.model import Endpoint, LaneSize, Room
 from otd.store import audit, claims, learning, records
 from otd.store.configured import endpoint_in, leaving_in, seal_endpoint
-from otd.store.tables import endpoints, lanes, meta, parts, rooms, span, work
+from otd.store.tables import endpoints, lanes, meta, parts, rooms, span, subscriptions, work
 from otd.store.transaction import Transaction
 
 UNANSWERED = timedelta(minutes=10)  # after this the new pool writes, whether or not the old one answered the `forget`
@@ -24,10 +24,12 @@ def adopt(
     wanted_endpoints: Collection[Endpoint],
     caps: Mapping[str, int | LaneSize],
     settings_digest: str,
+    subscribed: Collection[str],
 ) -> None:
     """See `otd.ports.Store.adopt`."""
     _lanes(tx, caps)
     _rooms(tx, wanted_rooms)
+    _subscribed(tx, {room.name: room.calendar for room in wanted_rooms if room.name in subscribed})
     _endpoints(tx, wanted_endpoints)
     _parts(tx, wanted_rooms, wanted_endpoints)
     _unused_lanes(tx, caps)
@@ -78,6 +80,19 @@ def _rooms(tx: Transaction, wanted: Iterable[Room]) -> None:
         [{"this": room.name, "text": now_wanted[room.name]} for room in changed],
     )
     claims.move(tx, "refresh", {room.name: room.calendar for room in changed})
+
+
+def _subscribed(tx: Transaction, wanted: Mapping[str, str]) -> None:
+    """`subscribe` work for the rooms (with their lanes) that are to be told of changes, and for no others."""
+    rows = tx.connection.execute(select(work.c.name, work.c.lane).where(work.c.kind == "subscribe")).all()
+    known = {row.name: row.lane for row in rows}
+    gone = known.keys() - wanted.keys()
+    claims.drop(tx, "subscribe", gone)
+    claims.add(tx, [("subscribe", name, lane) for name, lane in wanted.items() if name not in known])
+    moved = {name: lane for name, lane in wanted.items() if known.get(name, lane) != lane}
+    claims.move(tx, "subscribe", moved)
+    of_another = [{"this": name} for name in sorted({*gone, *moved})]
+    _each(tx, delete(subscriptions).where(subscriptions.c.room == bindparam("this")), of_another)
 
 
 def _endpoints(tx: Transaction, wanted: Iterable[Endpoint]) -> None:

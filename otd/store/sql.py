@@ -19,6 +19,7 @@ from otd.model import (
     Booking,
     BookingList,
     Brake,
+    ChangeNotice,
     Complete,
     Desired,
     Emptied,
@@ -43,6 +44,7 @@ from otd.model import (
     Settled,
     Sighting,
     Standing,
+    Subscription,
     Verb,
     Work,
     WorkKind,
@@ -61,6 +63,7 @@ from otd.store import (
     lists,
     placements,
     receipts,
+    subscriptions,
     watching,
 )
 from otd.store.database import Database
@@ -159,9 +162,11 @@ class SqlStore:
         endpoints: Iterable[Endpoint],
         lanes: Mapping[str, int | LaneSize],
         settings_digest: str,
+        *,
+        subscribed: Collection[str] = (),
     ) -> None:
         with self._in_turn() as tx:
-            adoption.adopt(tx, tuple(rooms), tuple(endpoints), lanes, settings_digest)
+            adoption.adopt(tx, tuple(rooms), tuple(endpoints), lanes, settings_digest, subscribed)
 
     # work ---------------------------------------------------------------------------------------------------------
 
@@ -299,6 +304,32 @@ class SqlStore:
     def add_work(self, kind: WorkKind, name: str, lane: str) -> None:
         with self._in_turn() as tx:
             claims.ensure(tx, kind, name, lane)
+
+    # change notifications -----------------------------------------------------------------------------------------
+
+    def subscription(self, room: str) -> Subscription | None:
+        with self._reading_once() as tx:
+            return subscriptions.subscription(tx, room)
+
+    def put_subscription(self, subscription: Subscription) -> None:
+        with self._writing() as tx:
+            subscriptions.put(tx, subscription)
+
+    def renewed(self, subscription: Subscription) -> None:
+        with self._writing_once() as tx:
+            subscriptions.renewed(tx, subscription)
+
+    def drop_subscription(self, room: str) -> None:
+        with self._writing_once() as tx:
+            subscriptions.drop(tx, room)
+
+    def notified(self, notices: Iterable[ChangeNotice]) -> int:
+        with self._writing() as tx:
+            return subscriptions.notified(tx, notices)
+
+    def subscribed(self) -> Mapping[str, int]:
+        with self._reading_once() as tx:
+            return subscriptions.count(tx)
 
     # the brake ----------------------------------------------------------------------------------------------------
 

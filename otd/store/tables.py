@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from otd.model import EPOCH
 
-HEAD = "0008"  # the migration that makes exactly these tables; a test compares. Numbers, so that newer is greater
+HEAD = "0009"  # the migration that makes exactly these tables; a test compares. Numbers, so that newer is greater
 VERSION_TABLE = "otd_version"
 
 LONGEST = timedelta(days=36_500)  # "never" for whoever adds it to now; keeps sums within what a datetime can say
@@ -171,6 +171,18 @@ modes = Table(
     metadata,
     Column("pool", String(128), primary_key=True),
     Column("mode", String(16), nullable=False),
+)
+
+subscriptions = Table(
+    "subscriptions",  # rooms whose changes Exchange Online tells of
+    metadata,
+    Column("room", String(64), ForeignKey("rooms.name", ondelete="CASCADE"), primary_key=True),
+    Column("id", String(128), nullable=False, index=True),
+    Column("client_state", LargeBinary, nullable=False),  # sealed: by it a notification is known to be Graph's
+    Column("since", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("renew", Boolean, nullable=False, default=False),  # Graph asked for it
+    Column("hinted_at", BigInteger, nullable=False, default=0),
 )
 
 placements = Table(

@@ -44,7 +44,8 @@ class Lab:
 
     def calendar(self, **overrides: Any) -> GraphCalendar:
         secrets = SecretsOf({"graph-secret": SECRET} | overrides.pop("secrets", {}))
-        return GraphCalendar("contract", self.access(**overrides), secrets=secrets, clock=FixedClock())
+        clock = overrides.pop("clock", None) or FixedClock()
+        return GraphCalendar("contract", self.access(**overrides), secrets=secrets, clock=clock)
 
     def lay(self, *plans: Planned, mailbox: str = ROOM.mailbox) -> None:
         lay(self.graph.mailboxes, mailbox, *plans)

@@ -12,6 +12,7 @@ from tests.contracts.store_learning import LearningContract
 from tests.contracts.store_lists import ListsContract
 from tests.contracts.store_pairing import PairingContract
 from tests.contracts.store_settings import SettingsContract
+from tests.contracts.store_subscriptions import SubscriptionsContract
 from tests.contracts.store_threads import ThreadsContract
 from tests.contracts.store_work import WorkContract
 
@@ -29,5 +30,6 @@ class StoreContract(
     PairingContract,
     AuditContract,
     AlertsContract,
+    SubscriptionsContract,
 ):
     """All of it."""
