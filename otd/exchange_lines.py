@@ -22,11 +22,9 @@ WANTED: Mapping[str, str] = {
 """What a room's mailbox should be set to, in the order of the cmdlet's own page."""
 
 
-SHELLS: Mapping[str, str] = {
-    "graph": "Exchange Online PowerShell (Connect-ExchangeOnline)",
-    "ews": "the Exchange Management Shell",
-}
-"""Where the lines for the mailboxes of a calendar are typed, by its kind."""
+def shell_of(*, online: bool) -> str:
+    """Where the lines for mailboxes in Exchange Online, or on an Exchange Server, are typed."""
+    return "Exchange Online PowerShell (Connect-ExchangeOnline)" if online else "the Exchange Management Shell"
 
 
 def calendar_processing(mailbox: str, settings: Iterable[str]) -> str:

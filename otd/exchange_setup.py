@@ -8,10 +8,10 @@ Exchange Server: impersonation over the same kind of scope, or the right to read
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from otd.exchange_lines import SHELLS, WANTED, calendar_processing, proof_of_processing, script
+from otd.exchange_lines import WANTED, calendar_processing, proof_of_processing, script
 from otd.quoting import powershell
 
 
@@ -97,10 +97,10 @@ def server(
     )
 
 
-def script_of_steps(name: str, kind: str, steps: Iterable[Step]) -> str:
+def script_of_steps(name: str, shell: str, steps: Iterable[Step]) -> str:
     """The steps for a calendar as one script: their proofs are comments, to be typed one by one."""
     about = (
-        f"From `otd calendars setup {name} --script`, for {SHELLS[kind]}.",
+        f"From `otd calendars setup {name} --script`, for {shell}.",
         "Read it before you run it: it lets One Touch Dial read the calendars of the mailboxes below.",
         "Run again, it says of what is there already that it is there, which does no harm.",
     )
@@ -111,6 +111,35 @@ def script_of_steps(name: str, kind: str, steps: Iterable[Step]) -> str:
 
 def _proved(step: Step) -> tuple[str, ...]:
     return ("# Proved by:", *(f"#   {line.removeprefix('# ')}" for line in step.proof)) if step.proof else ()
+
+
+def online_by_ews(name: str, client_id: str, mailboxes: Sequence[str]) -> tuple[Step, ...]:
+    """For a calendar of this name that is read by Exchange Web Services as an application (OAuth)."""
+    app = powershell(client_id)
+    first, members, reading, processing = online(name, client_id, mailboxes)
+    grant = reading.lines[-1].replace("Application Calendars.Read", "Application EWS.AccessAsApp")
+    return (
+        first,
+        members,
+        Step(
+            title="Exchange Web Services for this application",
+            allows="Exchange Web Services answer the listed applications, and this one; Microsoft switches them off "
+            "for good on 1 April 2027: a calendar of kind graph needs none of this",
+            lines=(
+                "$apps = @((Get-OrganizationConfig).EwsAllowedAppIDs -split ',' | Where-Object { $_ })",
+                f"Set-OrganizationConfig -EwsEnabled $true -EwsAllowedAppIDs (($apps + {app}) -join ',')",
+            ),
+            proof=("Get-OrganizationConfig | Format-List EwsEnabled, EwsAllowedAppIDs",),
+        ),
+        replace(
+            reading,
+            title="Acting as the mailboxes of that group",
+            allows="the application may do everything in mailboxes of the group: Exchange Web Services know nothing "
+            "smaller; Exchange takes 30 minutes to 2 hours to see it",
+            lines=(*reading.lines[:-1], grant),
+        ),
+        processing,
+    )
 
 
 def _account(account: str) -> Step:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Literal
+from urllib.parse import urlsplit
 
 Cloud = Literal["global", "gcc-high", "dod", "china"]
 
@@ -39,7 +40,6 @@ class GraphAccess:
     root: str = ""  # instead of the cloud's, for a laboratory: https://HOST[:PORT]
     ca_file: str = ""  # a PEM file of CAs to trust instead of the system's
     page_size: int = 100
-    token_within: timedelta = timedelta(seconds=20)  # for fetching a token, inside the deadline of the read
 
     def addresses(self) -> tuple[str, str]:
         """Authority and Graph root, without a slash at the end."""
@@ -49,18 +49,28 @@ class GraphAccess:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EwsAccess:
-    """A service account on an Exchange Server.
+    """A service account on an Exchange Server, or an application.
 
-    `url` is the whole address, as in https://mail.example.com/EWS/Exchange.asmx; nothing is discovered. `username` is
-    DOMAIN\\name or name@example.com; `password` names a secret. `right` says how the account may read the rooms:
-    by impersonation (role ApplicationImpersonation) or as a delegate (access to each calendar). `build` is the
-    server's version as far as the schema goes: 15.2 is Exchange Server 2019 and SE, 15.1 is 2016, 15.0 is 2013.
+    `url` is the whole address, as in https://mail.example.com/EWS/Exchange.asmx; nothing is discovered. `right` says
+    how the account may read the rooms: by impersonation (role ApplicationImpersonation) or as a delegate (access to
+    each calendar). `build` is the server's version as far as the schema goes: 15.2 is Exchange Server 2019 and SE, 15.1
+    is 2016, 15.0 is 2013.
+
+    By NTLM and Basic it signs in as `username`, DOMAIN\\name or name@example.com, with the secret that `password`
+    names; by Kerberos with the ticket of the process; by OAuth as an application, with what GraphAccess says of those.
     """
 
     url: str
-    username: str
-    password: str
-    auth: Literal["ntlm", "basic"] = "ntlm"
+    username: str = ""
+    password: str = ""
+    auth: Literal["ntlm", "basic", "kerberos", "oauth"] = "ntlm"
+    tenant: str = ""
+    client_id: str = ""
+    secret: str = ""
+    certificate: str = ""
+    pfx: str = ""
+    passphrase: str = ""
+    authority: str = ""  # of a national cloud or a laboratory, in place of https://login.microsoftonline.com
     right: Literal["impersonation", "delegate"] = "impersonation"
     build: str = "15.2"
     ca_file: str = ""  # a PEM file of CAs to trust instead of the system's
@@ -68,3 +78,8 @@ class EwsAccess:
     view_size: int = 1000  # meetings asked for in one look; a look that is full is repeated in halves
     chunk: int = 50  # meetings whose bodies are asked for in one request
     answer_limit: int = 64 * 1024 * 1024  # bytes of one answer
+
+    def addresses(self) -> tuple[str, str]:
+        """Authority, and the resource that tokens are for: the server. Without a slash at the end."""
+        parts = urlsplit(self.url)
+        return (self.authority or CLOUDS["global"][0]).rstrip("/"), f"{parts.scheme}://{parts.netloc}"

@@ -50,6 +50,13 @@ class _Kept:
     meeting: Meeting | None  # None for a draft
 
 
+@dataclass(slots=True)
+class _Tally:
+    """How many requests a reading took; each counts against the calendar's budget."""
+
+    requests: int = 0
+
+
 class EwsCalendar:
     """Room mailboxes on an Exchange Server."""
 
@@ -62,30 +69,32 @@ class EwsCalendar:
 
     def read(self, room: Room, window: Window, *, within: timedelta) -> Reading:
         """See otd.ports.Calendar."""
-        taken_at, where = self._clock.now(), f"{self.name}: {room.mailbox}"
+        taken_at, where, tally = self._clock.now(), f"{self.name}: {room.mailbox}", _Tally()
         try:
-            found = self._meetings(room, window, where, Deadline.after(within))
+            found = self._meetings(room, window, where, Deadline.after(within), tally)
         except OtdError as error:
+            error.requests = tally.requests
             return Failed(room=room.name, taken_at=taken_at, error=error)
         except TimeoutError:
             late = Unreachable(where, f"no whole answer within {within.total_seconds():g} s")
+            late.requests = tally.requests
             return Failed(room=room.name, taken_at=taken_at, error=late)
         meetings = tuple(m for m in found if window.overlaps(m.start, m.end))
         if not meetings:
-            return Empty(room=room.name, window=window, taken_at=taken_at)
-        return Complete(room=room.name, window=window, taken_at=taken_at, meetings=meetings)
+            return Empty(room=room.name, window=window, taken_at=taken_at, requests=tally.requests)
+        return Complete(room=room.name, window=window, taken_at=taken_at, meetings=meetings, requests=tally.requests)
 
     def close(self) -> None:
         """Give the connections back."""
         self._memo.clear()
         self._lines.close()
 
-    def _meetings(self, room: Room, window: Window, where: str, deadline: Deadline) -> Iterator[Meeting]:
+    def _meetings(self, room: Room, window: Window, where: str, deadline: Deadline, tally: _Tally) -> Iterator[Meeting]:
         """All that the server gives for the window, or for a little more. Raises OtdError and TimeoutError."""
         zone, key = zone_of(room), (room.mailbox, room.timezone)
         kept = self._memo.get(key) or {}
         with self._lines.one(deadline, where) as line:
-            call = _Call(line, room.mailbox, where, deadline, self._access)
+            call = _Call(line, room.mailbox, where, deadline, self._access, tally)
             seen = call.look(window)
             new = [i for i, one in seen.items() if i not in kept or kept[i].seen != one]
             items = call.fetch([(i, seen[i].change_key) for i in new])
@@ -106,6 +115,7 @@ class _Call:
     where: str
     deadline: Deadline
     access: EwsAccess
+    tally: _Tally
 
     def look(self, window: Window) -> Found:
         """Everything that overlaps the window. Raises Truncated when the server does not show it all, however little
@@ -176,6 +186,7 @@ class _Call:
         return found
 
     def _ask(self, service: type[Any], payload: etree._Element) -> list[Any]:
+        self.tally.requests += 1
         return self.line.ask(service, payload, mailbox=self.mailbox, where=self.where, deadline=self.deadline)
 
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from exchangelib import errors as ews
 from requests import RequestException
 
-from otd.calendars.waits import NOT_THERE, back_off, retry_after
+from otd.calendars.waits import FORBIDDEN, NOT_THERE, back_off, retry_after
 from otd.errors import ELSEWHERE, Busy, Denied, Garbled, Missing, OtdError, Truncated, Unreachable, Unsupported
 
 BUSY = timedelta(seconds=15)  # when the server asks to wait and does not say how long
@@ -85,6 +85,8 @@ def translated(error: Exception, *, where: str) -> OtdError:
         made, mend = _CODES[name]
         if mend is _ADDRESS:
             return made(where, _said(name, made), mend, rest=NOT_THERE, reason=ELSEWHERE)
+        if mend is _RIGHT:
+            return made(where, _said(name, made), mend, rest=FORBIDDEN)
         return made(where, _said(name, made), mend)
     if isinstance(error, ews.EWSError):  # TransportError: the code is none that exchangelib knows
         return Unreachable(where, f"Exchange answered {'an unknown code' if name == 'TransportError' else name}")
@@ -121,6 +123,7 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes, *, where: str,
                 f"{said}: Exchange Web Services are switched off here (in Exchange Online by default since October "
                 "2026, for good on 1 April 2027)",
                 _OFF,
+                rest=FORBIDDEN,
             )
         case 404:
             return Missing(where, f"{said}: there are no Exchange Web Services at this address", _URL)

@@ -10,29 +10,39 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from queue import Empty, LifoQueue
+from threading import Lock
 from typing import Any
 
 from exchangelib.configuration import Configuration
 from exchangelib.credentials import Credentials
 from exchangelib.protocol import FailFast, Protocol
-from exchangelib.transport import BASIC, NTLM
 from exchangelib.version import Build, Version
 from lxml import etree
-from requests.auth import HTTPBasicAuth
+from requests.auth import AuthBase
 from requests.cookies import RequestsCookieJar
 
 from otd.calendars.access import EwsAccess
 from otd.calendars.ews_errors import refusal, translated
+from otd.calendars.ews_login import AUTH_TYPES, Bearer, login
 from otd.calendars.ews_soap import account
 from otd.calendars.ews_transport import Adapter, holding, tls_context
-from otd.calendars.lockout import Lockout
+from otd.calendars.graph_token import Tokens
+from otd.calendars.lockout import PAUSE, Lockout
 from otd.calendars.trust import must_be_https, trust
+from otd.calendars.waits import REFUSED
 from otd.errors import BadSetting, Denied, Unreachable
-from otd.outbound import Deadline
+from otd.outbound import Deadline, Http
 from otd.ports import Clock, Secrets
 
-AUTH = {"ntlm": NTLM, "basic": BASIC}
+REFUSED_TOKEN = "token"  # noqa: S105 - a reason of Denied
+TOKEN_LIMIT = 1024 * 1024
+SOON = timedelta(minutes=1)  # until a room is tried again whose account was refused once
+_APPLICATION = (
+    "let the application in: the role Application EWS.AccessAsApp over a scope that holds the rooms, and OAuth "
+    "switched on for Exchange Web Services; check tenant and client_id"
+)
 _log = logging.getLogger("exchangelib")
 
 
@@ -56,17 +66,16 @@ class _Protocol(Protocol):  # type: ignore[misc]
 
     USERAGENT = "OTD"
 
-    def __init__(self, config: Configuration, adapter: Adapter) -> None:
+    def __init__(self, config: Configuration, adapter: Adapter, login: AuthBase | None) -> None:
         super().__init__(config=config)
-        self._adapter = adapter
+        self._adapter, self._login = adapter, login
 
     def create_session(self) -> Any:
         session = super().create_session()
         session.trust_env = False  # neither proxies nor passwords nor CAs from the environment
         session.cookies = _NoCookies()
         session.mount(self.service_endpoint, self._adapter)
-        if self.auth_type == BASIC:  # RFC 7617: names and passwords beyond Latin-1
-            session.auth = HTTPBasicAuth(self.credentials.username.encode(), self.credentials.password.encode())
+        session.auth = self._login or session.auth
         return session
 
 
@@ -84,11 +93,27 @@ class Line:
         self._lines = lines
         self._protocol: Any = None
         self._password = ""
+        self._bearer = Bearer()
 
     def ask(
         self, service: type[Any], payload: etree._Element, *, mailbox: str, where: str, deadline: Deadline
     ) -> list[Any]:
         """What `service` gives for the payload, in this mailbox. Raises OtdError only; then the line is made anew."""
+        tokens = self._lines.tokens
+        if tokens is None:
+            return self._ask(service, payload, mailbox, where, deadline)
+        self._bearer.token = tokens.get(deadline)
+        try:
+            return self._ask(service, payload, mailbox, where, deadline)
+        except Denied as error:
+            if error.reason != REFUSED_TOKEN:
+                raise
+        self._bearer.token = tokens.renew(self._bearer.token, deadline)  # run out or revoked; once, never in a loop
+        return self._ask(service, payload, mailbox, where, deadline)
+
+    def _ask(
+        self, service: type[Any], payload: etree._Element, mailbox: str, where: str, deadline: Deadline
+    ) -> list[Any]:
         protocol = self._open(where)
         protocol._adapter.where = where
         try:
@@ -100,10 +125,18 @@ class Line:
             self.close()
             failed = translated(error, where=where)
             if isinstance(failed, Denied) and protocol._adapter.status == 401:
-                self._lines.lockout.refused(self._password)
+                failed = self._refused(failed)
             raise failed from None
         self._lines.lockout.accepted()
         return found
+
+    def _refused(self, error: Denied) -> Denied:
+        """What a refused password or token means: once may be a server in trouble, again and again is not."""
+        if self._lines.tokens is not None:
+            return Denied(error.where, error.why, _APPLICATION, reason=REFUSED_TOKEN, rest=REFUSED, everywhere=True)
+        if self._lines.lockout.refused(self._password):
+            return Denied(error.where, error.why, error.mend, rest=PAUSE, everywhere=True)
+        return Denied(error.where, error.why, error.mend, rest=SOON)
 
     def close(self) -> None:
         """Hang up."""
@@ -115,7 +148,7 @@ class Line:
         if self._protocol is None:
             self._password = self._lines.password()
             self._lines.lockout.check(self._password, where)
-            self._protocol = self._lines.protocol(self._password)
+            self._protocol = self._lines.protocol(self._password, self._bearer)
         return self._protocol
 
 
@@ -126,6 +159,9 @@ class Lines:
         self.access, self.lockout = access, Lockout()
         self._secrets, self._clock, self._where = secrets, clock, where
         self._free: LifoQueue[Line] = LifoQueue()
+        self._lock = Lock()
+        self._tokens: Tokens | None = None
+        self._http: Http | None = None
         for _ in range(access.connections):
             self._free.put(Line(self))
         _log.setLevel(logging.CRITICAL + 1)  # it logs whole requests and answers, with bodies and passwords
@@ -142,10 +178,29 @@ class Lines:
         finally:
             self._free.put(line)
 
-    def password(self) -> str:
-        return self._secrets.get(self.access.password)
+    @property
+    def tokens(self) -> Tokens | None:
+        """Where tokens come from, None when the account signs in with something else. Raises BadSetting."""
+        if self.access.auth != "oauth":
+            return None
+        with self._lock:
+            if self._tokens is None:
+                for address in self.access.addresses():
+                    must_be_https(address, self._where)
+                self._http = Http(trust=trust(self.access.ca_file, self._where), limit=TOKEN_LIMIT)
+                self._tokens = Tokens(
+                    self.access,
+                    secrets=self._secrets,
+                    http=self._http,
+                    clock=self._clock,
+                    where=f"{self._where}: Entra ID",
+                )
+            return self._tokens
 
-    def protocol(self, password: str) -> Any:
+    def password(self) -> str:
+        return self._secrets.get(self.access.password) if self.access.auth in ("ntlm", "basic") else ""
+
+    def protocol(self, password: str, bearer: Bearer) -> Any:
         """A connection that is not signed in yet. Raises BadSetting."""
         must_be_https(self.access.url, self._where)
         context = tls_context(trust(self.access.ca_file, self._where).context)
@@ -157,18 +212,24 @@ class Lines:
             raise BadSetting(
                 self._where, f"{self.access.build} is no build of Exchange", "give 15.0, 15.1 or 15.2"
             ) from error
+        ntlm = self.access.auth == "ntlm"
         config = Configuration(
             service_endpoint=self.access.url,
-            credentials=Credentials(self.access.username, password),
-            auth_type=AUTH[self.access.auth],
+            credentials=Credentials(self.access.username, password) if ntlm else None,
+            auth_type=AUTH_TYPES[self.access.auth],
             version=version,
             retry_policy=_Policy(adapter, self._clock),
             max_connections=1,
         )
-        return type.__call__(_Protocol, config=config, adapter=adapter)  # not through the caching metaclass
+        # not through the caching metaclass
+        return type.__call__(
+            _Protocol, config=config, adapter=adapter, login=login(self.access, password, bearer, self._where)
+        )
 
     def close(self) -> None:
         """Hang up on all lines that are free."""
+        if self._http is not None:
+            self._http.close()
         with suppress(Empty):
             while True:
                 self._free.get_nowait().close()

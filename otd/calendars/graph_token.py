@@ -1,4 +1,5 @@
-"""Tokens for Microsoft Graph: msal's client credentials flow over our own HTTP, so that it holds our deadline.
+"""Tokens for Microsoft Graph, and for Exchange Web Services by OAuth: msal's client credentials flow over our own HTTP,
+so that it holds our deadline.
 
 Nothing is fetched before the first read: msal asks for the tenant's configuration as soon as it is made. A token's own
 claims are not looked at: with RBAC for Applications it names no role.
@@ -16,7 +17,7 @@ from urllib.parse import urlencode, urlsplit
 
 from msal import ConfidentialClientApplication
 
-from otd.calendars.access import GraphAccess
+from otd.calendars.access import EwsAccess, GraphAccess
 from otd.calendars.graph_errors import sign_in_failed, sign_in_refused, tenant_unknown
 from otd.errors import BadSetting, Garbled, OtdError, Unreachable
 from otd.outbound import Answer, Deadline, Http
@@ -37,7 +38,9 @@ class _Held:
 class Tokens:
     """One application's token, fetched once and shared by all threads until it runs out."""
 
-    def __init__(self, access: GraphAccess, *, secrets: Secrets, http: Http, clock: Clock, where: str) -> None:
+    def __init__(
+        self, access: GraphAccess | EwsAccess, *, secrets: Secrets, http: Http, clock: Clock, where: str
+    ) -> None:
         self._access, self._secrets, self._where = access, secrets, where
         self._authority, self._root = access.addresses()
         self._http = _MsalHttp(http, self._authority, clock, where)
@@ -54,7 +57,7 @@ class Tokens:
         return self._fetch(deadline)
 
     def renew(self, refused: str, deadline: Deadline) -> str:
-        """Another token than this one, which Graph refused."""
+        """Another token than this one, which was refused."""
         return self._fetch(deadline, refused)
 
     def _fetch(self, deadline: Deadline, refused: str = "") -> str:

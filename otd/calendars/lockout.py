@@ -10,7 +10,7 @@ from threading import Lock
 from otd.errors import Denied
 
 ATTEMPTS = 3  # one could be a server that is in trouble: Exchange answers 401 then, too
-PAUSE = timedelta(minutes=5)
+PAUSE = timedelta(minutes=30)  # directories count wrong passwords of the last half hour or so
 
 
 class Lockout:
@@ -33,18 +33,21 @@ class Lockout:
                 return
             raise Denied(
                 where,
-                f"the account was refused {self._refused} times; it is not tried again for some minutes, so that it is "
-                "not locked out",
+                f"the account was refused {self._refused} times; it is not tried again for half an hour, so that it "
+                "is not locked out",
                 "correct the password, or unlock the account",
+                rest=timedelta(seconds=self._until - time.monotonic()),
+                everywhere=True,
             )
 
-    def refused(self, password: str) -> None:
-        """The server did not accept it."""
+    def refused(self, password: str) -> bool:
+        """The server did not accept it; whether that was so often that it is not tried for a while."""
         with self._lock:
             digest = self._digest(password)
             self._refused = self._refused + 1 if digest == self._password else 1
             self._password = digest
             self._until = time.monotonic() + self._pause
+            return self._refused >= self._attempts
 
     def accepted(self) -> None:
         """The server answered to the account."""

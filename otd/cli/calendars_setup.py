@@ -32,19 +32,20 @@ def setup(name: str, rooms: tuple[str, ...], script: bool, config: str, as_json:
     Made of the names in your settings, for all rooms of the calendar or for those that are named: each step with what
     it allows, its lines of PowerShell, and the lines that prove it. Nothing is asked of Exchange, nothing is changed.
     """
-    from otd.exchange_lines import SHELLS
+    from otd.exchange_lines import shell_of
     from otd.exchange_setup import script_of_steps
 
     if script and as_json:
         raise click.UsageError("--script or --json, not both")
     settings = settings_of(config)
-    found, kind = steps(settings, name, rooms), settings.calendars[name].kind
+    found = steps(settings, name, rooms)
+    shell = shell_of(online=settings.calendars[name].is_online)
     if as_json:
         print_json([_plain(step) for step in found])
     elif script:
-        click.echo(script_of_steps(name, kind, found), nl=False)
+        click.echo(script_of_steps(name, shell, found), nl=False)
     else:
-        click.echo(f"In {SHELLS[kind]}, for calendar {name}:\n")
+        click.echo(f"In {shell}, for calendar {name}:\n")
         for number, step in enumerate(found, 1):
             _print(number, step)
         click.echo("Then: otd check. Mailboxes that are set wrongly later: otd rooms lint.")
@@ -69,7 +70,10 @@ def steps(settings: Settings, name: str, rooms: tuple[str, ...] = ()) -> tuple[S
     mailboxes = [room.mailbox for room in wanted]
     if isinstance(access, GraphAccess):
         return exchange_setup.online(name, access.client_id, mailboxes)
-    return exchange_setup.server(name, access.username, access.right, mailboxes)
+    if access.auth == "oauth":
+        return exchange_setup.online_by_ews(name, access.client_id, mailboxes)
+    account = access.username or "DOMAIN\\the-account-of-this-process"
+    return exchange_setup.server(name, account, access.right, mailboxes)
 
 
 def _plain(step: Step) -> dict[str, Any]:

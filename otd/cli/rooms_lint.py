@@ -77,7 +77,7 @@ def linted(settings: Settings, store: SqlStore) -> tuple[Linted, ...]:
 
 def script_of(settings: Settings, found: Iterable[Linted]) -> str:
     """One line for each room that is wrong, by calendar."""
-    from otd.exchange_lines import SHELLS, calendar_processing, script
+    from otd.exchange_lines import calendar_processing, script, shell_of
 
     by_calendar: dict[str, list[str]] = {}
     for one in found:
@@ -85,7 +85,8 @@ def script_of(settings: Settings, found: Iterable[Linted]) -> str:
             line = calendar_processing(one.room.mailbox, one.settings)
             by_calendar.setdefault(one.room.calendar, []).append(line)
     parts = [
-        (f"calendar {name}: in {SHELLS[settings.calendars[name].kind]}", lines) for name, lines in by_calendar.items()
+        (f"calendar {name}: in {shell_of(online=settings.calendars[name].is_online)}", lines)
+        for name, lines in by_calendar.items()
     ]
     return script(ABOUT, parts or [("there is nothing to set", ())])
 

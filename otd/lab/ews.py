@@ -6,8 +6,9 @@
     with Server(exchange, tls=True) as server:
         ...  # f"{server.url}/EWS/Exchange.asmx"
 
-FindItem with a CalendarView, GetItem, GetFolder, ConvertId and ResolveNames, by Basic authentication (or none), for
-mailboxes that the account may impersonate. What Exchange could do and the lab cannot is ErrorInvalidRequest.
+FindItem with a CalendarView, GetItem, GetFolder, ConvertId and ResolveNames, for mailboxes that the account may
+impersonate; by Basic authentication or none, by NTLM with otd.lab.ntlm before it, by OAuth with a tenant. What Exchange
+could do and the lab cannot is ErrorInvalidRequest.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from uuid import uuid4
 from starlette.requests import Request
 from starlette.responses import Response
 
+from otd.lab.entra import Tenant
 from otd.lab.ews_operations import Asked, answer
 from otd.lab.ews_request import Envelope, read
 from otd.lab.ews_soap import EwsError, SoapFault, busy, fault
@@ -62,8 +64,11 @@ class Account:
 class Ews:
     """The ASGI app. With `authenticated` False nobody has to say who he is, and everybody may impersonate."""
 
-    def __init__(self, mailboxes: Mailboxes, *, authenticated: bool = True) -> None:
+    def __init__(self, mailboxes: Mailboxes, *, authenticated: bool = True, tenant: Tenant | None = None) -> None:
+        """With a `tenant`, its applications come in with a token, and may impersonate `open_to_applications`."""
         self.mailboxes = mailboxes
+        self.tenant = tenant
+        self.open_to_applications: frozenset[str] | None = None  # None for every mailbox
         self.authenticated = authenticated
         self.latency = 0.0  # seconds that every answer takes
         self.faults = Faults(KNOWN)
@@ -92,7 +97,7 @@ class Ews:
             headers=dict(request.headers.items()),
             body=await request.body(),
         )
-        answered = await self._answered(call)
+        answered = (self.tenant.answer(call) if self.tenant else None) or await self._answered(call)
         headers = {"request-id": str(uuid4()), "X-FEServer": "LAB-EX01", "Cache-Control": "private", **answered.headers}
         response = Response(answered.body, answered.status, headers, answered.media_type)
         await on_the_wire(answered.fault, response)(scope, receive, send)
@@ -115,6 +120,8 @@ class Ews:
         if not self.authenticated:
             return Account(name=NOBODY, password="", full_access=None)
         scheme, _, credentials = authorization.partition(" ")
+        if scheme.casefold() == "bearer" and self.tenant is not None and not self.tenant.bearer(authorization):
+            return Account(name="an application", password="", impersonates=self.open_to_applications)
         try:
             name, _, password = _text(base64.b64decode(credentials, validate=True)).partition(":")
         except ValueError:

@@ -28,6 +28,7 @@ from otd.lab.defaults import CODEC_PASSWORD, CODEC_USER, CODECS
 from otd.lab.ews import Ews
 from otd.lab.graph import Graph
 from otd.lab.mailboxes import Mailbox, Mailboxes
+from otd.lab.ntlm import Ntlm
 from otd.lab.server import Server
 from otd.model import Meeting, Person
 from otd.quoting import toml_string
@@ -117,8 +118,9 @@ class Scene:
         lasting = ports == FIXED
         certificate = self_signed("otd-lab-exchange", lasting=lasting)
         self._graph_server = Server(self.graph, port=ports.graph, tls=True, certificate=certificate)
-        self._ews_server = Server(self.ews, port=ports.ews, tls=True, certificate=certificate)
         self.passwords = {name: secrets.token_urlsafe(12) for name in ("graph", "ews", "codec")}
+        signed_in = Ntlm(self.ews, {SERVICE_ACCOUNT: self.passwords["ews"]}, certificate.pem)
+        self._ews_server = Server(signed_in, port=ports.ews, tls=True, certificate=certificate)
         if lasting:
             self.passwords["codec"] = CODEC_PASSWORD
         self.codecs: Mapping[str, Codec] = {
@@ -245,7 +247,6 @@ class Scene:
             f"url = {toml_string(self.ews_url)}",
             f"username = {toml_string(SERVICE_ACCOUNT)}",
             'password = "exchange"',
-            'auth = "basic"',
             'ca = "lab"',
             "",
             "[calendars.files]",

@@ -9,9 +9,11 @@ from otd.settings.documents import Merged
 from otd.settings.kinds import folder_mistake, host_and_port, mailbox_mistake
 from otd.settings.lines import Path as KeyPath
 from otd.settings.mistakes import did_you_mean
-from otd.settings.tables import FilesTable, GraphTable
+from otd.settings.tables import EwsTable, FilesTable, GraphTable
 from otd.settings.validation import UNKNOWN, Tables
 
+_OF_ACCOUNT, _OF_APPLICATION = ("username", "password"), ("tenant", "client_id")
+_OF_CREDENTIAL = ("secret", "certificate", "pfx", "passphrase", "authority")
 HOUSE = "house"
 """The lane of work that belongs to no calendar and no pool; calendars and pools have lanes of their own names."""
 
@@ -49,8 +51,10 @@ def _calendars(merged: Merged, tables: Tables, folder: Path) -> None:
         path = ("calendars", name)
         if not isinstance(table, FilesTable) and table.ca:
             _must_exist(merged, (*path, "ca"), "cas", table.ca)
-        if isinstance(table, GraphTable):
-            _graph(merged, path, table, folder)
+        if isinstance(table, GraphTable) or (isinstance(table, EwsTable) and table.auth == "oauth"):
+            _application(merged, path, table, folder)
+        if isinstance(table, EwsTable):
+            _account(merged, path, table)
         if not isinstance(table, FilesTable):
             _moved_to(merged, path, table.moved_to or (), tables)
         if name == HOUSE:
@@ -67,7 +71,21 @@ def _moved_to(merged: Merged, path: KeyPath, others: Iterable[str], tables: Tabl
             merged.mistake((*path, "moved_to"), f"no mailbox moves from here to {other}", mend)
 
 
-def _graph(merged: Merged, path: KeyPath, table: GraphTable, folder: Path) -> None:
+def _account(merged: Merged, path: KeyPath, table: EwsTable) -> None:
+    """What each way to sign in takes, and nothing else."""
+    needed = {"ntlm": _OF_ACCOUNT, "basic": _OF_ACCOUNT, "kerberos": (), "oauth": _OF_APPLICATION}.get(table.auth)
+    if needed is None:
+        return  # a mistake of its own
+    for key in needed:
+        if not getattr(table, key).strip():
+            merged.mistake(path, f"the key {key} is missing", f'auth = "{table.auth}" needs it')
+    used = (*needed, *_OF_CREDENTIAL) if table.auth == "oauth" else needed
+    for key in (*_OF_ACCOUNT, *_OF_APPLICATION, *_OF_CREDENTIAL):
+        if getattr(table, key) and key not in used:
+            merged.mistake((*path, key), f'auth = "{table.auth}" does not use it', "remove it, or change auth")
+
+
+def _application(merged: Merged, path: KeyPath, table: GraphTable | EwsTable, folder: Path) -> None:
     ways = [key for key in ("secret", "certificate", "pfx") if getattr(table, key)]
     if len(ways) != 1:
         why = "it needs a secret, a certificate or a pfx" if not ways else f"{' and '.join(ways)} exclude each other"

@@ -76,9 +76,16 @@ class EwsTable:
 
     kind: Literal["ews"]
     url: Url
-    username: Text
-    password: SecretName
-    auth: Literal["ntlm", "basic"] = "ntlm"
+    username: str = ""
+    password: SecretName = ""
+    auth: Literal["ntlm", "basic", "kerberos", "oauth"] = "ntlm"
+    tenant: str = ""
+    client_id: str = ""
+    secret: SecretName = ""
+    certificate: SecretName = ""
+    pfx: str = ""
+    passphrase: SecretName = ""
+    authority: Url = ""
     right: Literal["impersonation", "delegate"] = "impersonation"
     build: Literal["15.0", "15.1", "15.2"] = "15.2"
     ca: Name = ""

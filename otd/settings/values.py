@@ -57,13 +57,18 @@ class CalendarSettings:
                 return "files"
 
     @property
+    def is_online(self) -> bool:
+        """Whether its mailboxes are in Exchange Online: an application reads them."""
+        return isinstance(self.access, GraphAccess) or (isinstance(self.access, EwsAccess) and bool(self.access.tenant))
+
+    @property
     def secrets(self) -> tuple[str, ...]:
         """The names of the secrets that it needs."""
         match self.access:
             case GraphAccess() as graph:
                 return tuple(filter(None, (graph.secret, graph.certificate, graph.passphrase)))
             case EwsAccess() as ews:
-                return (ews.password,)
+                return tuple(filter(None, (ews.password, ews.secret, ews.certificate, ews.passphrase)))
             case _:
                 return ()
 

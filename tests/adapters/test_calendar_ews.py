@@ -7,6 +7,7 @@ import logging
 import re
 import socket
 import ssl
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -39,14 +40,15 @@ from otd.errors import (
 from otd.formats.hidden import HIDDEN
 from otd.lab import faults
 from otd.lab.certificates import self_signed
+from otd.lab.entra import Tenant
 from otd.lab.ews import Ews
 from otd.lab.faults import Fault
 from otd.lab.mailboxes import Mailboxes
+from otd.lab.ntlm import Ntlm
 from otd.lab.server import Server
 from otd.model import Complete, Empty, Failed, Meeting, Reading, Room, Window
 from otd.outbound import Deadline
 from tests.adapters.mailboxes import SecretsOf, as_meeting, lay
-from tests.adapters.ntlm import Ntlm
 from tests.adapters.recorder import Asked, Instead, Recorder
 from tests.contracts.calendar import HOUR, T0, WINDOW, CalendarContract, FixedClock, Planned, a_room, planned
 
@@ -175,6 +177,13 @@ def test_a_delegate_reads_the_calendar_without_impersonation(lab: Lab) -> None:
     assert len(meetings(calendar)) == 1
     assert all(b"ExchangeImpersonation" not in asked.body for asked in lab.recorder.asked)
     calendar.close()
+
+
+def test_a_reading_says_how_many_requests_it_took(lab: Lab, calendar: EwsCalendar) -> None:
+    lab.lay(planned())
+    assert [reading.requests for reading in (read(calendar), read(calendar)) if isinstance(reading, Complete)] == [2, 1]
+    lab.fault(faults.status(500), operation="FindItem")
+    assert error(calendar).requests == 1
 
 
 def test_nothing_is_asked_before_the_first_read(lab: Lab) -> None:
@@ -663,15 +672,11 @@ def test_a_mailbox_out_of_reach_does_not_count_as_a_wrong_password(lab: Lab, cal
 
 
 @pytest.fixture
-def ntlm(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Ntlm]:
+def ntlm(lab: Lab) -> Callable[[str], Ntlm]:
     """Makes the server ask for NTLM instead, bound to the channel with this certificate."""
-    domain, _, name = ACCOUNT.partition("\\")
-    users = tmp_path / "users"
-    users.write_text(f"{domain}:{name}:{PASSWORD}", encoding="utf-8")
-    monkeypatch.setenv("NTLM_USER_FILE", str(users))
 
     def made(certificate: str) -> Ntlm:
-        before = Ntlm(lab.exchange, basic=f"{ACCOUNT}:{PASSWORD}", certificate=certificate)
+        before = Ntlm(lab.exchange, {ACCOUNT: PASSWORD}, certificate)
         lab.recorder.app = before
         return before
 
@@ -810,3 +815,119 @@ def test_what_is_asked_is_well_formed_whatever_the_mailbox_is_called(lab: Lab, c
     assert isinstance(read(calendar, a_room(hostile)), Complete)
     for asked in lab.recorder.asked:
         etree.fromstring(asked.body)
+
+
+# --- OAuth and Kerberos ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def oauth(lab: Lab) -> dict[str, Any]:
+    """The server takes an application's tokens; the settings of a calendar that uses them."""
+    lab.exchange.tenant = Tenant()
+    lab.exchange.tenant.register("an-app", secret="a secret of the lab")
+    return {
+        "auth": "oauth",
+        "username": "",
+        "password": "",
+        "tenant": lab.exchange.tenant.domain,
+        "client_id": "an-app",
+        "secret": "app-secret",
+        "authority": lab.server.url,
+        "secrets": SecretsOf({"app-secret": "a secret of the lab"}),
+    }
+
+
+def is_token(asked: Asked) -> bool:
+    return asked.url.partition("?")[0].endswith("/token")
+
+
+def test_an_application_reads_with_a_token_and_fetches_it_once(lab: Lab, oauth: dict[str, Any]) -> None:
+    lab.lay(planned())
+    lab.lay(planned(), mailbox="room2@example.com")
+    calendar = lab.calendar(**oauth)
+    assert len(meetings(calendar)) == 1
+    assert isinstance(read(calendar, a_room("room2@example.com")), Complete)
+    assert sum(is_token(asked) for asked in lab.recorder.asked) == 1
+    stated = [asked.headers.get("authorization", "") for asked in lab.recorder.asked if operation(asked)]
+    assert len(stated) == 4
+    assert all(header.startswith("Bearer ey") for header in stated)
+    calendar.close()
+
+
+def test_a_token_that_the_server_refuses_is_renewed_once(lab: Lab, oauth: dict[str, Any]) -> None:
+    lab.lay(planned())
+    calendar = lab.calendar(**oauth)
+    assert isinstance(read(calendar), Complete)
+    assert lab.exchange.tenant is not None
+    lab.exchange.tenant.revoke_tokens()
+    assert isinstance(read(calendar), Complete)
+    lab.fault(faults.status(401))
+    before = len(lab.recorder.asked)
+    failed = error(calendar)
+    assert isinstance(failed, Denied)
+    assert "EWS.AccessAsApp" in failed.mend
+    assert failed.everywhere
+    asked = lab.recorder.asked[before:]
+    assert sum(bool(operation(one)) for one in asked) == 2
+    assert sum(map(is_token, asked)) == 1
+    calendar.close()
+
+
+def test_a_token_endpoint_that_is_down_while_the_server_errs_loses_no_line(lab: Lab, oauth: dict[str, Any]) -> None:
+    """exchangelib's issue 1373: a session that cannot be made anew is gone, and the next call waits for ever."""
+    lab.lay(planned())
+    calendar = lab.calendar(**oauth, connections=1)
+    assert isinstance(read(calendar), Complete)
+    assert lab.exchange.tenant is not None
+    lab.exchange.tenant.revoke_tokens()
+    lab.recorder.instead = lambda asked: None if operation(asked) else Instead(status=503)
+    for _ in range(4):
+        assert isinstance(error(calendar, seconds=5), Unreachable)
+    lab.recorder.instead = lambda _: None
+    began = time.monotonic()
+    assert isinstance(read(calendar, seconds=5), Complete)
+    assert time.monotonic() - began < 3
+    calendar.close()
+
+
+def test_a_wrong_client_secret_is_denied_and_not_quoted(lab: Lab, oauth: dict[str, Any]) -> None:
+    lab.lay(planned())
+    calendar = lab.calendar(**(oauth | {"secrets": SecretsOf({"app-secret": "tippfehler"})}))
+    failed = error(calendar)
+    assert isinstance(failed, Denied)
+    assert "client secret is wrong" in failed.why
+    assert "tippfehler" not in str(failed)
+    calendar.close()
+
+
+def test_an_application_out_of_scope_of_a_mailbox_is_denied_it(lab: Lab, oauth: dict[str, Any]) -> None:
+    lab.exchange.open_to_applications = frozenset(["room2@example.com"])
+    lab.lay(planned())
+    calendar = lab.calendar(**oauth)
+    failed = error(calendar)
+    assert isinstance(failed, Denied)
+    assert (failed.everywhere, failed.rest) == (False, timedelta(minutes=30))
+    calendar.close()
+
+
+def test_kerberos_without_its_library_says_what_to_install(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "requests_gssapi", None)  # as where it is not installed
+    lab.lay(planned())
+    calendar = lab.calendar(auth="kerberos")
+    failed = error(calendar)
+    assert isinstance(failed, BadSetting)
+    assert "kerberos" in failed.mend
+    assert lab.recorder.asked == []
+    calendar.close()
+
+
+def test_a_password_refused_again_and_again_rests_for_the_whole_calendar(lab: Lab) -> None:
+    lab.lay(planned())
+    calendar = lab.calendar(secrets=SecretsOf({"ews-password": "tippfehler"}))
+    rests = []
+    for _ in range(ATTEMPTS + 1):
+        failed = error(calendar)
+        assert failed.rest is not None
+        rests.append((failed.everywhere, round(failed.rest / timedelta(minutes=1))))
+    assert rests == [(False, 1), (False, 1), (True, 30), (True, 30)]
+    calendar.close()

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from otd.exchange_lines import WANTED
-from otd.exchange_setup import Step, online, script_of_steps, server
+from otd.exchange_setup import Step, online, online_by_ews, script_of_steps, server
 
 HOSTILE = "o'neil$(Remove-Item *);\n`x\u2019@contoso.example"
 ROOMS = ("atrium@contoso.example", HOSTILE)
@@ -20,6 +20,7 @@ def lines(steps: tuple[Step, ...]) -> list[str]:
 
 ALL = {
     "online": online("online", APP, ROOMS),
+    "by ews": online_by_ews("online", APP, ROOMS),
     "impersonation": server("server", "CONTOSO\\svc-otd", "impersonation", ROOMS),
     "delegate": server("server", "svc-otd@contoso.example", "delegate", ROOMS),
 }
@@ -46,7 +47,7 @@ def test_a_hostile_mailbox_never_leaves_its_quotes(steps: tuple[Step, ...]) -> N
         assert "\u2019" not in re.sub("\u2019\u2019", "", line)  # PowerShell ends a string at a lone one
 
 
-@pytest.mark.parametrize("steps", [ALL["online"], ALL["impersonation"]], ids=["online", "impersonation"])
+@pytest.mark.parametrize("steps", [ALL["online"], ALL["by ews"], ALL["impersonation"]])
 def test_what_is_granted_is_granted_for_the_group_of_the_rooms_only(steps: tuple[Step, ...]) -> None:
     (grant,) = [line for line in lines(steps) if line.startswith("New-ManagementRoleAssignment")]
     assert re.search(r"-Custom(Resource|RecipientWrite)Scope 'OTD rooms of (online|server)'", grant)
@@ -74,7 +75,7 @@ def test_an_applications_id_is_quoted_for_the_filter_that_it_stands_in() -> None
 
 def test_in_a_script_the_proofs_are_comments() -> None:
     steps = ALL["online"]
-    script = script_of_steps("online", "graph", steps)
+    script = script_of_steps("online", "PowerShell", steps)
     assert script.startswith("\ufeff# From")  # there are letters beyond ASCII in it
     for step in steps:
         assert all(line in script.splitlines() for line in step.lines)

@@ -319,6 +319,9 @@ ONE_MISTAKE = [
     ),
     ('secret = "graph-secret"', 'pfx = "no.pfx"', 15, "calendars.office.pfx", "there is no file", "name and folder"),
     ("https://mail", "http://mail", 19, "calendars.server.url", "in clear", "https://"),
+    ("at_once = 2", 'tenant = "x"', 23, "calendars.server.tenant", "does not use it", "or change auth"),
+    ("at_once = 2", 'auth = "digest"', 23, "calendars.server.auth", "", "ntlm"),
+    ('password = "exchange-password"\n', "", 17, "calendars.server", "password is missing", "needs it"),
     ("at_once = 2", 'moved_to = ["ofice"]', 23, "calendars.server.moved_to", "no calendar 'ofice'", "mean office?"),
     ("at_once = 2", 'moved_to = ["server"]', 23, "calendars.server.moved_to", "no mailbox moves", "other calendars"),
     ("at_once = 2", 'moved_to = ["post"]', 23, "calendars.server.moved_to", "no mailbox moves", "other calendars"),
@@ -628,3 +631,21 @@ def test_a_moved_mailbox_is_looked_for_on_every_other_exchange_unless_the_settin
     assert load(write(tmp_path, GOOD), {}).elsewhere() == {"office": ("server",), "server": ("office",)}
     named = GOOD.replace("at_once = 2", "moved_to = []")
     assert load(write(tmp_path, named), {}).elsewhere() == {"office": ("server",), "server": ()}
+
+
+def test_an_application_signs_in_to_exchange_server_by_oauth(tmp_path: Path) -> None:
+    old = "username = 'EXAMPLE\\svc-otd'\npassword = \"exchange-password\"\n"
+    application = 'auth = "oauth"\ntenant = "example.com"\nclient_id = "an-app"\nsecret = "app-secret"\n'
+    found = load(write(tmp_path, changed(old, application)), {})
+    access = found.calendars["server"].access
+    assert isinstance(access, EwsAccess)
+    assert access.addresses() == ("https://login.microsoftonline.com", "https://mail.example.com")
+    assert found.secret_names()["app-secret"] == ("calendar server",)
+    assert "exchange-password" not in found.secret_names()
+    (missing,) = mistakes(tmp_path, changed(old, application.replace('secret = "app-secret"\n', "")))
+    assert "a secret, a certificate or a pfx" in missing.why
+
+
+def test_kerberos_needs_no_password(tmp_path: Path) -> None:
+    old = "username = 'EXAMPLE\\svc-otd'\npassword = \"exchange-password\"\n"
+    assert mistakes(tmp_path, changed(old, 'auth = "kerberos"\n')) == ()
