@@ -169,14 +169,15 @@ def _fits(rule: Rule, join: JoinInfo | NoJoin, meeting: Meeting, plan: DialPlan,
 def _apply(step: Step, words: _Words, values: dict[str, str]) -> Dialled | None:
     """The rule's dial string, unchecked; a Dialled without one says why; None when it does not apply."""
     rule = step.rule
-    values = values | {"gateway": rule.gateway, "company": rule.company}
+    if rule.gateway or rule.company:
+        values = values | {"gateway": rule.gateway, "company": rule.company}
     if step.pattern is not None:
         found = step.pattern.search(words.of(rule.source) if rule.source in TEXTS else values[rule.source])
         if found is None:
             return None
-        values |= dict.fromkeys(step.pattern.names.keys() - values.keys(), "") | found
+        values = values | dict.fromkeys(step.pattern.names.keys() - values.keys(), "") | found
     if not rule.include_passcode:
-        values |= dict.fromkeys(PASSCODES, "")
+        values = values | dict.fromkeys(PASSCODES, "")
     if missing := step.template.missing(values):
         return Dialled(dial=None, rule=rule.name, reason="passcode_missing") if missing <= set(PASSCODES) else None
     try:
@@ -198,16 +199,21 @@ def _checked(found: Dialled, rule: Rule, plan: DialPlan) -> Dialled:
 
 
 _BLANK = dict.fromkeys(sorted(VARIABLES), "")
+_KNOWN = frozenset(IDS)
 
 
 def _values(join: JoinInfo | NoJoin, room: str, endpoint: str) -> dict[str, str]:
     values = _BLANK | {"room": room, "endpoint": endpoint}
     if isinstance(join, JoinInfo):
-        values |= {name: value for name, value in join.ids if name in IDS}
-        sip, h323 = bare(join.sip), bare(join.h323)
-        user, _, host = sip.rpartition("@")
-        values |= {"platform": join.platform, "partner": join.partner, "join_url": join.join_url}
-        values |= {"sip": sip, "sip_user": user, "sip_domain": host, "h323": h323}
+        for name, value in join.ids:
+            if name in _KNOWN:
+                values[name] = value
+        values["platform"], values["partner"], values["join_url"] = join.platform, join.partner, join.join_url
+        if join.sip:
+            values["sip"] = bare(join.sip)
+            values["sip_user"], _, values["sip_domain"] = values["sip"].rpartition("@")
+        if join.h323:
+            values["h323"] = bare(join.h323)
     return values
 
 

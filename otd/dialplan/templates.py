@@ -84,7 +84,7 @@ _ENVIRONMENT = _environment()
 class Template:
     """A compiled template. `needs`: what it writes whatever happens, so that it makes no sense without."""
 
-    __slots__ = ("_new_context", "_root", "needs")
+    __slots__ = ("_new_context", "_pieces", "_root", "needs")
 
     def __init__(self, source: str, variables: frozenset[str]) -> None:
         """Raises ValueError, in words, for what is not allowed in it or names no variable."""
@@ -100,6 +100,7 @@ class Template:
             raise ValueError("nested too deeply") from None
         self.needs: Needs = tuple(dict.fromkeys(_needs(tree)))
         self._new_context, self._root = compiled.new_context, compiled.root_render_func
+        self._pieces = _pieces(tree)
 
     def missing(self, values: Mapping[str, str]) -> frozenset[str]:
         """The variables for want of which there is nothing to write; empty when nothing is missing."""
@@ -107,6 +108,8 @@ class Template:
 
     def render(self, values: Mapping[str, str]) -> str:
         """The text, without white space around it. Raises ValueError when it cannot be made."""
+        if self._pieces:
+            return "".join([values[text] if named else text for named, text in self._pieces]).strip()
         try:
             return "".join(self._root(self._new_context(dict(values)))).strip()
         except (TemplateError, TypeError, ValueError, LookupError):
@@ -131,6 +134,21 @@ def _check(tree: nodes.Template, variables: frozenset[str]) -> None:
             raise ValueError(f"the filter {node.name!r} takes plain values only")
         if isinstance(node, nodes.Name) and node.name not in variables:
             raise ValueError(f"there is no variable {node.name!r}{_nearest(node.name, variables)}")
+
+
+def _pieces(tree: nodes.Template) -> tuple[tuple[bool, str], ...]:
+    """A template of nothing but variables and text as its pieces (is it a variable; its name or the text), which are
+    put together without Jinja's machinery; empty for any other template."""
+    pieces: list[tuple[bool, str]] = []
+    for output in tree.body:
+        for node in output.nodes if isinstance(output, nodes.Output) else (output,):
+            if isinstance(node, nodes.Name):
+                pieces.append((True, node.name))
+            elif isinstance(node, nodes.TemplateData):
+                pieces.append((False, node.data))
+            else:
+                return ()
+    return tuple(pieces)
 
 
 def _nearest(name: str, variables: frozenset[str]) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from otd.invites.hits import Hit, ids_of, together
+from otd.invites.hits import Hit, by_user, ids_of, together
 from otd.invites.invitation import Found, Invitation, Passage
 from otd.invites.links import Url
 
-PATHS = r"[?&]secret="
+PATHS = "secret="
 _MEETING = re.compile(r"/(?:[a-z]{2}-[A-Z]{2}/)?meeting/([0-9]{3,16})/?")
 _QUERY_PATHS = ("/invited.sf", "/index.html", "/guest.html", "/")
 _ID = re.compile(r"[0-9]{3,16}")
@@ -33,13 +33,13 @@ def _id_of(url: Url) -> str:
 
 
 def _hits(passage: Passage, servers: dict[str, str]) -> Iterator[Hit]:
+    stated = by_user(passage.addresses)
     for link in passage.links:
         number = _id_of(link.url)
         if not number:
             continue
         ids = ids_of(meeting_id=number, site=link.url.host, domain=servers.get(link.url.host))
         yield Hit(passage, link.at, number, ids, link.url.text, wrappers=link.wrappers, detail=link.url.host)
-        for one in passage.addresses:
-            if one.user == number:
-                stated = ids_of(meeting_id=number, domain=one.domain)
-                yield Hit(passage, one.at, number, stated, sip=f"{one.user}@{one.domain}", detail=one.domain)
+        for one in stated.get(number, ()):
+            ids = ids_of(meeting_id=number, domain=one.domain)
+            yield Hit(passage, one.at, number, ids, sip=f"{one.user}@{one.domain}", detail=one.domain)

@@ -14,7 +14,7 @@ _PATH = re.compile(r"/(?:join/|meeting/|[a-z]{2}/)?([0-9]{9})/?")
 _NAME = re.compile(r"/[A-Za-z][\w.-]{1,60}/?")
 _DIALLED = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,3}){3})##([0-9]{9})(?![0-9])")
 # "Access Code: 119-227-189" in any language: alone behind a label.
-_CODE = re.compile(r"[:：] ?([0-9]{3}-[0-9]{3}-[0-9]{3}) *(?:\n|$)")
+_CODE = re.compile(r": ?([0-9]{3}-[0-9]{3}-[0-9]{3}) *(?:\n|$)")
 
 
 def read(invitation: Invitation) -> list[Found]:

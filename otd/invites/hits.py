@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from otd.invites.invitation import ADDRESS_BLOCK, BODY_LINK, Found, Passage
+from otd.invites.invitation import ADDRESS_BLOCK, BODY_LINK, MOST_MEETINGS, Address, Found, Passage
 from otd.model import JoinInfo
 
 
@@ -36,12 +36,21 @@ def ids_of(**values: str | None) -> tuple[tuple[str, str], ...]:
     return tuple((name, value) for name, value in values.items() if value)
 
 
+def by_user(addresses: Iterable[Address]) -> dict[str, list[Address]]:
+    """The addresses by their user part in lower case."""
+    found: dict[str, list[Address]] = {}
+    for one in addresses:
+        found.setdefault(one.user.lower(), []).append(one)
+    return found
+
+
 def together(platform: str, hits: Iterable[Hit], reason: Callable[[dict[str, str], Hit], str]) -> list[Found]:
     """One Found for each key; `reason` is asked with the ids and the best hit why it cannot be dialled."""
     ranked = sorted(hits, key=lambda hit: (hit.trust, hit.passage.at + hit.at))
     groups: dict[str, list[Hit]] = {}
     for hit in ranked:
-        groups.setdefault(hit.key, []).append(hit)
+        if hit.key in groups or len(groups) < MOST_MEETINGS:
+            groups.setdefault(hit.key, []).append(hit)
     return [_found(platform, group, reason) for group in groups.values()]
 
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from otd.invites.invitation import ADDRESS_BLOCK, MORE_INFO, QUOTED, Address, Invitation, Passage
+from otd.invites.invitation import ADDRESS_BLOCK, MORE_INFO, MOST_MEETINGS, QUOTED, Address, Invitation, Passage
 from otd.invites.links import Link, Url
 from otd.invites.site import Site, under
 from otd.model import Alternative, Evidence, JoinInfo
@@ -170,8 +170,10 @@ def _coordinates(key: str, conference: str, domain: str) -> list[tuple[str, str]
 
 
 def _address_blocks(passage: Passage, invitation: Invitation, infos: list[Interop], anchored: bool) -> list[Interop]:
-    found = []
+    found: list[Interop] = []
     for address in passage.addresses:
+        if len(found) >= MOST_MEETINGS:
+            break
         partner = partner_of(address.domain, invitation.site)
         if not partner and (not anchored or under(address.domain, _OTHERS)):
             continue

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeVar
 
 from otd.invites import text as texts
 from otd.invites.links import Link, unwrap
@@ -16,7 +17,11 @@ from otd.model import Evidence, JoinInfo, Meeting
 PROPERTY, CONFERENCE, MORE_INFO, ADDRESS_BLOCK, LOCATION, BODY_LINK = range(6)
 BODY_TEXT = 1_000  # a plain address is the last resort, however deep the rest is quoted
 QUOTED = 10
-_MAX_ADDRESSES = 1_000
+# No invitation needs as many; what comes after them is not looked at, so that no text takes long.
+MOST_MEETINGS = 6  # of one platform
+_MOST_LINKS = 24  # that point to a platform
+_MOST_WRAPPERS = 64  # all links together
+_MOST_ADDRESSES = 150
 _MAX_FIELD = 20_000
 
 _USER_BACKWARDS = re.compile(r"[A-Za-z0-9._+-]{1,64}")
@@ -35,6 +40,23 @@ class Address(NamedTuple):
     end: int
 
 
+class _Placed(Protocol):
+    @property
+    def at(self) -> int: ...
+
+
+_P = TypeVar("_P", bound=_Placed)
+
+
+def _at(one: _Placed) -> int:
+    return one.at
+
+
+def _between(placed: Sequence[_P], start: int, end: int) -> Sequence[_P]:
+    """Those from start to end; they are in order."""
+    return placed[bisect_left(placed, start, key=_at) : bisect_left(placed, end, key=_at)]
+
+
 class Passage(NamedTuple):
     """A piece of an invitation that belongs together; positions count from the start of its `text`."""
 
@@ -51,11 +73,9 @@ class Passage(NamedTuple):
         return Passage(
             self.source,
             self.text[start:end],
-            tuple(link._replace(at=link.at - start) for link in self.links if start <= link.at < end),
-            tuple(link._replace(at=link.at - start) for link in self.others if start <= link.at < end),
-            tuple(
-                one._replace(at=one.at - start, end=one.end - start) for one in self.addresses if start <= one.at < end
-            ),
+            tuple(link._replace(at=link.at - start) for link in _between(self.links, start, end)),
+            tuple(link._replace(at=link.at - start) for link in _between(self.others, start, end)),
+            tuple(one._replace(at=one.at - start, end=one.end - start) for one in _between(self.addresses, start, end)),
             self.depth,
             self.at + start,
         )
@@ -81,6 +101,7 @@ class Signs(NamedTuple):
     paths: re.Pattern[str]  # pieces of links on any host; the groups are named by platform
     schemes: Mapping[str, str]  # of links that are not http(s)
     marks: Mapping[str, str]  # pieces of text
+    begins: tuple[str, ...]  # how a block of a platform can begin
     ends: frozenset[str]  # the last two labels of every domain that matters, wrappers' included
     inside: tuple[str, ...]  # the domains with a dot before them
 
@@ -152,8 +173,11 @@ _NO_MEETINGS = frozenset(("dialin.teams.microsoft.com", "www.microsoft.com", "o1
 def prepare(meeting: Meeting, site: Site, signs: Signs) -> Invitation:
     """Read the text of every place in which join details may stand."""
     preparing = _Preparing(site, signs)
-    body = texts.read(meeting.body, html=meeting.body_type == "html", wanted=preparing.wants)
-    passages = [preparing.passage("body", block) for block in body.blocks]
+    places = dict.fromkeys((meeting.location, *meeting.locations[:20]))
+    # How deeply a part of the body is quoted counts against the location; else only against the rest of the body.
+    whole = any(_may_lead(place) for place in places)
+    body = texts.read(meeting.body, html=meeting.body_type == "html", wanted=preparing.wants, whole=whole)
+    passages = [preparing.passage("body", block) for block in body.blocks if _may_matter(block, signs)]
     properties: dict[str, tuple[str, str]] = {}
     for name, value in meeting.properties[:200]:
         lower = name.lower()
@@ -161,7 +185,7 @@ def prepare(meeting: Meeting, site: Site, signs: Signs) -> Invitation:
         preparing.names |= signs.properties.get(lower, _NOTHING)
         if lower in _PLACES:
             passages += preparing.field(_PLACES[lower] or f"property:{name}", value)
-    for place in dict.fromkeys((meeting.location, *meeting.locations[:20])):
+    for place in places:
         passages += preparing.field("location", place)
     return Invitation(
         meeting=meeting,
@@ -169,9 +193,27 @@ def prepare(meeting: Meeting, site: Site, signs: Signs) -> Invitation:
         passages=tuple(passages),
         properties=properties,
         platforms=frozenset(preparing.names),
-        cut=body.cut,
+        cut=body.cut or preparing.cut,
         empty=body.empty,
     )
+
+
+def _may_matter(block: texts.Block, signs: Signs) -> bool:
+    """Whether a reader of any platform can find something in a block."""
+    text = block.text
+    return (
+        bool(block.links)
+        or "@" in text
+        or "##" in text
+        or (":" in text and "323:" in text)
+        or text.startswith(signs.begins)
+        or any(mark in text for mark in signs.marks)
+    )
+
+
+def _may_lead(value: str) -> bool:
+    """Whether a field can hold an address to join at."""
+    return ":" in value or "@" in value or "##" in value
 
 
 class _Preparing:
@@ -179,10 +221,13 @@ class _Preparing:
 
     def __init__(self, site: Site, signs: Signs) -> None:
         self._site, self._signs = site, signs
+        self._links, self._wrappers = _MOST_LINKS, _MOST_WRAPPERS  # how many more may come
+        self._addresses = self._others = _MOST_ADDRESSES
         self.names: set[str] = set()
+        self.cut = False
 
     def field(self, source: str, value: str) -> Iterator[Passage]:
-        if value and (":" in value or "@" in value or "##" in value):
+        if _may_lead(value):
             for block in texts.read(value[:_MAX_FIELD], html=False, wanted=self.wants).blocks:
                 yield self.passage(source, block)
 
@@ -201,24 +246,36 @@ class _Preparing:
         ) and host not in _NO_MEETINGS
 
     def passage(self, source: str, block: texts.Block) -> Passage:
+        text = block.text
         links: list[Link] = []
         others: list[texts.RawLink] = []
-        addresses = _addresses(block.text) if "@" in block.text else []
+        addresses = _addresses(text, self._addresses) if "@" in text else []
+        known = {(one.user, one.domain): one.at for one in addresses} if block.links else {}
+        marked = False
         for mark, name in self._signs.marks.items():
-            if mark in block.text:
+            if mark in text:
                 self.names.add(name)
+                marked = True
         for raw in block.links:
+            if self._links < 0 or self._wrappers < 0:
+                self.cut = True
+                break
             link = unwrap(raw.address, raw.at)
             if link is None:
-                self._other(raw, others, addresses)
-            else:
-                self.names |= self._of_link(link)
+                others += self._other(raw)
+                continue
+            self._wrappers -= len(link.wrappers)
+            if (names := self._of_link(link)) or marked:
+                self._links -= 1
+                self.names |= names
                 links.append(link)
-        if others:
-            addresses.sort(key=_at)
+        linked = [one for raw in others if (one := _linked_address(raw, known))]
+        if linked:
+            addresses = sorted(addresses + linked, key=_at)[: self._addresses]
+        self._addresses -= len(addresses)
         for address in addresses:
             self.names |= self._signs.of_host(address.domain)
-        return Passage(source, block.text, tuple(links), tuple(others), tuple(addresses), block.depth, block.at)
+        return Passage(source, text, tuple(links), tuple(others), tuple(addresses), block.depth, block.at)
 
     def _of_link(self, link: Link) -> frozenset[str]:
         """The platforms that a link points to, by its host or else by its path."""
@@ -230,19 +287,19 @@ class _Preparing:
         names = frozenset((found.lastgroup,)) if found and found.lastgroup else _NOTHING
         return names | {"skype"} if host in self._site.skype_hosts or host.startswith(_NAMED_FIRST) else names
 
-    def _other(self, raw: texts.RawLink, others: list[texts.RawLink], addresses: list[Address]) -> None:
-        scheme = raw.address.partition(":")[0].lower()
-        if scheme in _MAIL:
-            addresses += _linked_address(raw, addresses)
-        elif name := self._signs.schemes.get(scheme):
-            self.names.add(name)
-        others.append(raw)
+    def _other(self, raw: texts.RawLink) -> Iterator[texts.RawLink]:
+        """A link that is not http(s), while there is room for it."""
+        self._others -= 1
+        if self._others >= 0:
+            if name := self._signs.schemes.get(raw.address.partition(":")[0].lower()):
+                self.names.add(name)
+            yield raw
 
 
-def _addresses(text: str) -> list[Address]:
+def _addresses(text: str, most: int) -> list[Address]:
     found: list[Address] = []
     at = text.find("@")
-    while at >= 0 and len(found) < _MAX_ADDRESSES:
+    while at >= 0 and len(found) < most:
         user = _USER_BACKWARDS.match(text[at - 64 if at > 64 else 0 : at][::-1])
         domain = _DOMAIN.match(text, at + 1) if user else None
         if user and domain:
@@ -252,15 +309,14 @@ def _addresses(text: str) -> list[Address]:
     return found
 
 
-def _at(address: Address) -> int:
-    return address.at
-
-
-def _linked_address(raw: texts.RawLink, known: list[Address]) -> list[Address]:
-    """The address in a mail or SIP link, unless it stands in the text at the same place as well."""
-    found = _addresses(raw.address.partition(":")[2].partition("?")[0][:400])[:1]
-    return [
-        Address(one.user, one.domain, raw.at, raw.at)
-        for one in found
-        if not any(one.user == k.user and one.domain == k.domain and abs(k.at - raw.at) < 200 for k in known)
-    ]
+def _linked_address(raw: texts.RawLink, known: dict[tuple[str, str], int]) -> Address | None:
+    """The address in a mail or SIP link, unless it stands in the text near the same place as well."""
+    scheme, _, rest = raw.address.partition(":")
+    if scheme.lower() not in _MAIL:
+        return None
+    for one in _addresses(rest.partition("?")[0][:400], 1):
+        place = known.get((one.user, one.domain))
+        if place is None or abs(place - raw.at) >= 200:
+            known[one.user, one.domain] = raw.at
+            return Address(one.user, one.domain, raw.at, raw.at)
+    return None

@@ -74,7 +74,7 @@ def _by(*names: str) -> Callable[[Url], str]:
     """A wrapper that carries the address in one of these parameters."""
 
     def inner(link: Url) -> str:
-        return next((value for name in names if (value := link.param(name)).lower().startswith("http")), "")
+        return next((value for name in names if (value := link.param(name))[:4].lower() == "http"), "")
 
     return inner
 

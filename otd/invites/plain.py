@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from otd.invites.invitation import BODY_TEXT, CONFERENCE, LOCATION, Found, Invitation, Passage
+from otd.invites.invitation import BODY_TEXT, CONFERENCE, LOCATION, MOST_MEETINGS, Found, Invitation, Passage
 from otd.model import JoinInfo
 
 _USER = r"[A-Za-z0-9._+*#-]{1,100}"
@@ -43,6 +43,8 @@ def read(invitation: Invitation) -> list[Found]:
             key = one.uri.lower()
             if key not in people and key not in found:
                 found[key] = _found(passage, one)
+            if len(found) >= MOST_MEETINGS:
+                return list(found.values())
     return list(found.values())
 
 

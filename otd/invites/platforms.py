@@ -33,14 +33,16 @@ from otd.model import JoinInfo
 
 
 class Platform(NamedTuple):
-    """One row. `domains` stand for themselves and all below, `paths` is a pattern over links on any host, `schemes` are
-    those of other links, `marks` pieces of text."""
+    """One row. `domains` stand for themselves and all below, `paths` is a pattern over what follows a slash or the sign
+    before a parameter in links on any host, `schemes` are those of other links, `marks` pieces of text, `begins` how
+    blocks of text can begin."""
 
     name: str
     read: Callable[[Invitation], list[Found]]
     domains: tuple[str, ...] = ()
     properties: tuple[str, ...] = ()
     marks: tuple[str, ...] = ()
+    begins: tuple[str, ...] = ()
     schemes: tuple[str, ...] = ()
     paths: str = ""
 
@@ -56,7 +58,7 @@ PLATFORMS: tuple[Platform, ...] = (
             "schedulingserviceupdateurl",
             "onlinemeetingconflink",
         ),
-        paths=r"/teams/?\?",
+        paths=r"teams/?\?",
     ),
     Platform(
         "skype",
@@ -66,8 +68,9 @@ PLATFORMS: tuple[Platform, ...] = (
             *("onlinemeetingconflink", "onlinemeetingexternallink", "onlinemeetinginternallink"),
             *("ucopenedconferenceid", "onlinemeeting.provider"),
         ),
-        marks=("[!OC([",),
-        paths=r"[?&]sl=1|/[mM]eet/|/[\w.+-]+/[A-Z0-9]{8}(?:\?|$)",
+        marks=(skype.BLOCK_END,),
+        begins=(skype.DOTTED,),
+        paths=r"sl=1|[mM]eet/|[\w.+-]+/[A-Z0-9]{8}(?:\?|$)",
     ),
     Platform("zoom", zoom.read, domains=(*zoom.HOSTS, *zoom.CONNECTORS), schemes=("zoommtg",)),
     Platform("webex", webex.read, domains=webex.DOMAINS),
@@ -95,9 +98,10 @@ def _signs() -> Signs:
     return Signs(
         domains={domain: frozenset(names) for domain, names in domains.items()},
         properties={name: frozenset(names) for name, names in properties.items()},
-        paths=re.compile("|".join(f"(?P<{row.name}>{row.paths})" for row in PLATFORMS if row.paths)),
+        paths=re.compile(f"[/?&](?:{'|'.join(f'(?P<{row.name}>{row.paths})' for row in PLATFORMS if row.paths)})"),
         schemes={scheme: row.name for row in PLATFORMS for scheme in row.schemes},
         marks={mark: row.name for row in PLATFORMS for mark in row.marks},
+        begins=tuple(begin for row in PLATFORMS for begin in row.begins),
         inside=tuple(f".{domain}" for domain in domains),
         ends=frozenset(".".join(domain.split(".")[-2:]) for domain in (*domains, *WRAPPING)),
     )

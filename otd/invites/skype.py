@@ -12,7 +12,16 @@ from typing import NamedTuple
 
 from otd.invites import interop
 from otd.invites.interop import Interop
-from otd.invites.invitation import ADDRESS_BLOCK, BODY_LINK, MORE_INFO, PROPERTY, Found, Invitation, Passage
+from otd.invites.invitation import (
+    ADDRESS_BLOCK,
+    BODY_LINK,
+    MORE_INFO,
+    MOST_MEETINGS,
+    PROPERTY,
+    Found,
+    Invitation,
+    Passage,
+)
 from otd.invites.links import Link, Url, unwrap
 from otd.invites.site import under
 from otd.invites.text import begins_its_line
@@ -20,8 +29,8 @@ from otd.model import Evidence, JoinInfo
 
 ONLINE = "meet.lync.com"
 # Outlook's add-in ends the block with the language's code point in hex, and puts it between dotted lines.
-_BLOCK_END = "[!OC(["
-_DOTTED = "." * 40
+BLOCK_END = "[!OC(["
+DOTTED = "." * 40
 
 _CONFLINK = re.compile(
     r"conf:sip:([^@;\s]{1,100})@([A-Za-z0-9.-]{3,200});gruu;opaque=app:conf:focus:id:([A-Za-z0-9]{4,64})(?![\w:!])",
@@ -30,7 +39,7 @@ _CONFLINK = re.compile(
 _ONLINE_PATH = re.compile(r"/([\w.-]{1,100})/([\w.+-]{1,100})/([A-Za-z0-9]{4,64})/?")
 _SIMPLE_PATH = re.compile(r"/(?:[Mm]eet/)?([\w.+-]{1,100})/([A-Z0-9]{6,32})/?")
 _TEL_URI = re.compile(r",,\s*([0-9]{4,12})\s*#?\s*$")
-_NUMBER = re.compile(r"[:：] ?([0-9]{5,10})(?![0-9#-])[^\n0-9]*(?=\n|\Z)")  # on a line without other digits
+_NUMBER = re.compile(r": ?([0-9]{5,10})(?![0-9#-])[^\n0-9]*(?=\n|\Z)")  # on a line without other digits
 _FIRST_LABELS = ("meet", "join", "lync", "dialin")
 
 
@@ -55,7 +64,7 @@ class Join(NamedTuple):
 
 
 def _is_block(passage: Passage) -> bool:
-    return _BLOCK_END in passage.text or passage.text.startswith(_DOTTED)
+    return BLOCK_END in passage.text or passage.text.startswith(DOTTED)
 
 
 def join_of(url: Url, invitation: Invitation, *, trusted: bool) -> Join | None:
@@ -157,14 +166,16 @@ class _Piece(NamedTuple):
 
 
 def _pieces(invitation: Invitation, hidden: Join | None) -> list[_Piece]:
-    pieces = []
+    pieces: list[_Piece] = []
     for passage in invitation.passages:
+        if len(pieces) >= MOST_MEETINGS:
+            break
         trusted = _is_block(passage) or any("sl=1" in link.url.query for link in passage.links)
         joins: list[tuple[Join, Link]] = []
         for link in passage.links:
             same = bool(hidden and hidden.url and hidden.url == _plain(link.url))
             join = join_of(link.url, invitation, trusted=trusted or same)
-            if join and not any(known == join for known, _ in joins):
+            if join and len(joins) < MOST_MEETINGS and not any(known == join for known, _ in joins):
                 joins.append((join, link))
         if joins or claims(passage, invitation):
             interops = tuple(interop.find(passage, invitation, anchored=bool(joins)))

@@ -10,15 +10,25 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 from typing import NamedTuple
 from urllib.parse import unquote
 
 from otd.invites import interop, skype
 from otd.invites.interop import TEAMS_HOSTS as HOSTS
 from otd.invites.interop import Interop
-from otd.invites.invitation import ADDRESS_BLOCK, BODY_LINK, MORE_INFO, PROPERTY, Found, Invitation, Passage
+from otd.invites.invitation import (
+    ADDRESS_BLOCK,
+    BODY_LINK,
+    MORE_INFO,
+    MOST_MEETINGS,
+    PROPERTY,
+    Found,
+    Invitation,
+    Passage,
+)
 from otd.invites.links import Link, Url, unwrap
-from otd.invites.text import begins_its_line
+from otd.invites.text import closing_numbers
 from otd.model import Evidence, JoinInfo
 
 _THREAD = re.compile(r"19:[A-Za-z0-9_.+=/-]{5,200}@(?:thread\.(?:v2|skype|tacv2)|unq\.gbl\.spaces)", re.I)
@@ -34,9 +44,10 @@ _CONFLINK = re.compile(
 _SCHEDULING = re.compile(r"/teams/([0-9a-f-]{36})/([0-9a-f-]{36})/19_([A-Za-z0-9_.+=-]{5,200}@thread\.\w{1,8})", re.I)
 # A native meeting id ends its line: at least twelve digits, in groups of three.
 _MEETING_ID = re.compile(r"([0-9](?:[0-9]{2}(?: [0-9]{3}){3}(?: [0-9]{1,3})?|[0-9]{11,14})) *(?=\n|\Z)")
-_PASSCODE = re.compile(r" *\n[^\n:：]{1,40}[:：] ?\n? ?([A-Za-z0-9]{6,8}) *(?=\n|\Z)")
+_PASSCODE = re.compile(r" *\n[^\n:]{1,40}: ?\n? ?([A-Za-z0-9]{6,8}) *(?=\n|\Z)")
 
 
+_MOST_PIECES = 3 * MOST_MEETINGS  # one meeting may stand in a thread several times
 _ID_NAMES = ("thread_id", "tenant_id", "organizer_id", "meeting_id", "passcode")
 
 
@@ -178,7 +189,7 @@ def _pieces(passage: Passage, invitation: Invitation) -> Iterator[_Piece]:
     for link, join in joins:
         if starts and starts[-1][1].same(join):
             starts[-1] = (starts[-1][0], starts[-1][1].merged(join), starts[-1][2])
-        else:
+        elif len(starts) < MOST_MEETINGS:
             starts.append((link.at if starts else 0, join, link))
     if not starts:
         interops = () if skype.claims(passage, invitation) else interop.find(passage, invitation, anchored=False)
@@ -195,7 +206,7 @@ def _pieces(passage: Passage, invitation: Invitation) -> Iterator[_Piece]:
 
 def _native(text: str, end: int, join: Join) -> Join:
     """The join with its native id and passcode: both stand before the video part."""
-    found = next((one for one in _MEETING_ID.finditer(text, 0, end) if begins_its_line(text, one.start())), None)
+    found = next(closing_numbers(text, _MEETING_ID, end), None)
     if found is None:
         return join
     meeting_id = found[1].replace(" ", "")
@@ -210,14 +221,16 @@ def _native(text: str, end: int, join: Join) -> Join:
 
 def read(invitation: Invitation) -> list[Found]:
     """The Teams meetings of an invitation; the one that the hidden properties name is trusted most."""
-    pieces = [piece for passage in invitation.passages for piece in _pieces(passage, invitation)]
+    pieces = list(
+        islice((one for passage in invitation.passages for one in _pieces(passage, invitation)), _MOST_PIECES)
+    )
     hidden = from_properties(invitation)
     found: list[Found] = []
     if hidden is not None:
         join, evidence = hidden
         mine, pieces = _split(join, pieces)
         found.append(_found(join, mine, evidence, PROPERTY, invitation))
-    while pieces:
+    while pieces and len(found) < MOST_MEETINGS:
         first = min(pieces, key=lambda piece: (piece.trust, piece.passage.at))
         mine, pieces = _split(first.join, pieces)
         found.append(_found(first.join, mine, (), first.trust, invitation))

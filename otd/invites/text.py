@@ -2,47 +2,23 @@
 
 One parse, linear time. A block ends where a ruled line stands or where the quoting changes, so that what belongs to one
 invitation stays together and an older one in the thread below is told apart.
-
-HTML is prepared for the parser, so that its plain text is enough and no node has to be visited: tags that run on in the
-line (span, b, o:p, ...) are taken out, since Word cuts words and numbers with them; a link becomes a mark with its
-number. Then every text node is a line. A mark that the parser did not leave in the text (it stood in a comment, a style
-or an attribute) is no link.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from html import unescape
 from typing import NamedTuple
 
-from selectolax.lexbor import LexborHTMLParser
+from otd.invites import markup
+from otd.invites.markup import MARK, MAX_LINKS
 
 MAX_BODY = 1_000_000  # characters; real invitations have under 200,000
-MAX_LINKS = 2_000
 
-# A mark in the text while it is being read: a link's number, or q and what becomes of the depth of quoting.
-_MARK = "\x1f"
-_MARKS = re.compile(f"{_MARK}([0-9]{{1,5}}|q[()0-9]){_MARK}")
-
-# Possessive, and never over a "<" outside quotes: linear in whatever is thrown at them.
-_NAMES = r"span|font|o:p|b|i|u|em|strong|small|big|sub|sup|ins|del|code|bdo|bdi|nobr|mark|label|tt|st1:\w{1,20}"
-_INLINE = rf"""<(?:/(?:{_NAMES}|a)\s{{0,9}}|(?:{_NAMES})(?=[\s>/])[^<>"]*+(?:"[^"]*+"[^<>"]*+)*+)>"""
-_RUNS_ON = re.compile(_INLINE)
-_RUNS_ON_CAPITALS = re.compile(_INLINE, re.I)
-_ANCHOR = re.compile(r"""<[aA]\s((?:[^<>"']++|"[^"]*+"|'[^']*+')*+)>""")
-_VALUE = r"""(?:"[^"]*+"|'[^']*+'|[^\s"'<>]++)"""
-_HREF = re.compile(
-    rf"""(?:\s*+(?!href[\s=])[^\s"'<>=]++(?:\s*+=\s*+{_VALUE})?+)*+\s*+href\s*+=\s*+({_VALUE})""",
-    re.I,
-)
-_PRE, _PRE_END = re.compile(r"<pre[\s>]", re.I), re.compile(r"</pre", re.I)
-_BLOCKQUOTE = re.compile(r"<(/?)blockquote(?:>|(?=\s))", re.I)
-# When one of these is found the source is read again with more care. The last ones: written in capitals.
-_RARE = ("pre", "blockquote", "span", "font", "b")
-_REFERENCE = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,31});")
+_MARKS = re.compile(f"{MARK}([0-9]{{1,5}}|q[()0-9]){MARK}")
 
 _SPACES = ("\xa0", "\u202f", "\u2007", "\u2009", "\u2002", "\u2003", "\u3000", "\t")
+_WIDE = (*zip("：（）＃＋，", ":()#+,", strict=True), *zip("０１２３４５６７８９", "0123456789", strict=True))
 _INVISIBLE = (
     *("\u200b", "\u200c", "\u200d", "\u2060", "\ufeff", "\xad"),
     *("\u200e", "\u200f", "\u061c", "\u202a", "\u202b", "\u202c", "\u202d", "\u202e"),  # writing direction
@@ -51,7 +27,7 @@ _INVISIBLE = (
 # A web address runs over printable ASCII without quotes, angle brackets and the backslash.
 _ADDRESS_TAIL = re.compile(r"://[!#-&(-;=?-\[\]-~]+")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,20}\Z")
-_BRACKETED = re.compile(r"<((?:mailto|sips?|h323|tel|callto|pexip|msteams|zoommtg|im):[^<>\s]{1,2000})>", re.I)
+_BRACKETED = re.compile(r"<(?=[a-z])((?:mailto|sips?|h323|tel|callto|pexip|msteams|zoommtg|im):[^<>\s]{1,2000})>", re.I)
 _CLOSING = ".,;)]!?*_"
 
 _RULES = tuple(
@@ -59,13 +35,12 @@ _RULES = tuple(
     for rule in ("_" * 20, "." * 40, "-" * 20, "─" * 10, "━" * 10, "=" * 20, "*" * 20, "~" * 20, "-::~:~::~:~")
 )
 # "-----Original Appointment-----" in any language.
-_QUOTE_LINE = re.compile(r"^-{4,12} ?[^-\n]{3,60}-{4,12} *$", re.M)
+_QUOTE_LINE = re.compile(r"\n-{4,12} ?[^-\n]{3,60}-{4,12} *(?=\n|\Z)")
 # From, Sent, To in any language: three lines with a label each, the second one with a year and a time.
-_CLOCK = re.compile(r"[0-9][:.][0-9]{2}")
 _MAIL_HEAD = re.compile(
-    r"\n[^\n:：]{1,24}+[:：][^\n]{1,300}+\n"
-    r"[^\n:：]{1,24}+[:：](?=[^\n]{0,80}?(?:19|20)[0-9]{2})[^\n]{0,100}?[0-9]{1,2}[:.][0-9]{2}[^\n]{0,100}+\n"
-    r"[^\n:：]{1,24}+[:：]"
+    r"\n[^\n:]{1,24}+:[^\n]{1,300}+\n"
+    r"[^\n:]{1,24}+:(?=[^\n]{0,80}?(?:19|20)[0-9]{2})[^\n]{0,100}?[0-9]{1,2}[:.][0-9]{2}[^\n]{0,100}+\n"
+    r"[^\n:]{1,24}+:"
 )
 _DIGIT = re.compile("[0-9]")
 _QUOTED_LINE = re.compile(r"(?:> ?)+")
@@ -95,77 +70,17 @@ class Body(NamedTuple):
     empty: bool = False
 
 
-def read(source: str, *, html: bool, wanted: Callable[[str], bool]) -> Body:
-    """Read a body; of its links only those that are wanted."""
+def read(source: str, *, html: bool, wanted: Callable[[str], bool], whole: bool = True) -> Body:
+    """Read a body; of its links only those that are wanted. See `markup.lines` for `whole`."""
     cut = len(source) > MAX_BODY
     if cut:
         source = source[:MAX_BODY]
-    if _MARK in source:
-        source = source.replace(_MARK, " ")
-    text, hrefs = _from_html(source, wanted) if html else (_from_text(source), [])
-    text, links, quotes = _lift(_plain_spaces(text), hrefs, wanted)
+    if MARK in source:
+        source = source.replace(MARK, " ")
+    text, hrefs = markup.lines(source, wanted, whole=whole) if html else (_from_text(source), [])
+    cut = cut or len(hrefs) >= MAX_LINKS
+    text, links, quotes = _lift(_even(text), hrefs, wanted)
     return Body(_blocks(text, links, quotes), cut, not links and not text.strip())
-
-
-def _from_html(source: str, wanted: Callable[[str], bool]) -> tuple[str, list[str]]:
-    """The visible text with a mark for each link, line and level of quoting; and the links' addresses in order."""
-    hrefs: list[str] = []
-
-    def mark(anchor: re.Match[str]) -> str:
-        href = _HREF.match(anchor[1])
-        address = _decoded(href[1].strip("\"'")) if href else ""
-        if not wanted(address) or len(hrefs) >= MAX_LINKS:
-            return ""
-        hrefs.append(address)
-        return f"{_MARK}{len(hrefs) - 1}{_MARK}"
-
-    marked = _ANCHOR.sub(mark, source.replace("\r", " ").replace("\n", " "))
-    tree = LexborHTMLParser(_RUNS_ON.sub("", marked))
-    if any(tree.tags(name) for name in _RARE):
-        hrefs.clear()
-        marked = _ANCHOR.sub(mark, _quoted(_with_lines(source)))
-        tree = LexborHTMLParser(_RUNS_ON_CAPITALS.sub("", marked))
-    for name in ("style", "script"):
-        for node in reversed(tree.tags(name)):  # the inner ones first: what is taken out takes its children along
-            node.decompose()
-    body = tree.body
-    return body.text(separator="\n", skip_empty=True) if body is not None else "", hrefs
-
-
-def _decoded(attribute: str) -> str:
-    """An attribute's value without character references; & before a parameter's name is no reference."""
-    if "&" not in attribute:
-        return attribute
-    attribute = attribute.replace("&amp;", "&")
-    return _REFERENCE.sub(lambda found: unescape(found[0]), attribute) if ";" in attribute else attribute
-
-
-def _with_lines(source: str) -> str:
-    """The source with its line ends as spaces, but for those in preformatted text."""
-    pieces: list[str] = []
-    at = 0
-    for start, end in _spans(source):
-        pieces += (_flat(source[at:start]), source[start:end])
-        at = end
-    return "".join((*pieces, _flat(source[at:])))
-
-
-def _flat(source: str) -> str:
-    return source.replace("\r", " ").replace("\n", " ")
-
-
-def _spans(source: str) -> Iterator[tuple[int, int]]:
-    """Where preformatted text begins and ends."""
-    at = 0
-    while start := _PRE.search(source, at):
-        end = _PRE_END.search(source, start.end())
-        at = end.start() if end else len(source)
-        yield start.start(), at
-
-
-def _quoted(source: str) -> str:
-    """The source with marks where a quotation begins and ends."""
-    return _BLOCKQUOTE.sub(lambda tag: f"{tag[0]}{_MARK}q){_MARK}" if tag[1] else f"{_MARK}q({_MARK}{tag[0]}", source)
 
 
 def _from_text(text: str) -> str:
@@ -179,14 +94,14 @@ def _from_text(text: str) -> str:
     for line in lines:
         quoted = _QUOTED_LINE.match(line)
         now = min(quoted[0].count(">"), 9) if quoted else 0
-        mark = f"{_MARK}q{now}{_MARK}" if now != depth else ""
+        mark = f"{MARK}q{now}{MARK}" if now != depth else ""
         marked.append(mark + (line[quoted.end() :] if quoted else line))
         depth = now
     return "\n".join(marked)
 
 
-def _plain_spaces(text: str) -> str:
-    """Every kind of space becomes a space, and what has no width goes away: both stand inside ids."""
+def _even(text: str) -> str:
+    """Every space becomes a plain one, what has no width goes away, wide signs become ASCII: all occur in ids."""
     if "\t" in text:
         text = text.replace("\t", " ")
     if text.isascii():
@@ -197,6 +112,9 @@ def _plain_spaces(text: str) -> str:
     for char in _INVISIBLE:
         if char in text:
             text = text.replace(char, "")
+    for wide, char in _WIDE:
+        if wide in text:
+            text = text.replace(wide, char)
     return text
 
 
@@ -255,10 +173,10 @@ def _blocks(text: str, links: list[RawLink], quotes: list[tuple[int, str]]) -> t
     for rule, run in _RULES:
         if rule in text:
             cuts += [(found.start(), "") for found in run.finditer(text)]
-    if "----" in text:
-        cuts += [(found.start(), "+") for found in _QUOTE_LINE.finditer(text)]
-    if _CLOCK.search(text):
-        cuts += [(found.start(), "+") for found in _MAIL_HEAD.finditer("\n" + text)]
+    lines = "\n" + text  # a line's place in the text is that of the line end before it here
+    if "\n----" in lines:
+        cuts += [(found.start(), "+") for found in _QUOTE_LINE.finditer(lines)]
+    cuts += [(found.start(), "+") for found in _MAIL_HEAD.finditer(lines)]
     if not cuts:
         return (Block(text, tuple(links)),)
     blocks: list[Block] = []
@@ -278,7 +196,17 @@ def _blocks(text: str, links: list[RawLink], quotes: list[tuple[int, str]]) -> t
     return tuple(blocks)
 
 
+def closing_numbers(text: str, number: re.Pattern[str], end: int | None = None) -> Iterator[re.Match[str]]:
+    """Where a number of this form closes a line of the text before `end`, alone in it or behind a label."""
+    at = 0
+    for line in text[:end].split("\n"):
+        stop = at + len(line)
+        if line.rstrip(" ")[-1:].isdigit():
+            yield from (found for found in number.finditer(text, at, stop) if begins_its_line(text, found.start()))
+        at = stop + 1
+
+
 def begins_its_line(text: str, at: int) -> bool:
     """Whether nothing stands before this place on its line, or only a label of up to 60 characters with a colon."""
     before = text[text.rfind("\n", 0, at) + 1 : at].rstrip(" ")
-    return not before or (before.endswith((":", "：")) and len(before) <= 60 and not _DIGIT.search(before))
+    return not before or (before.endswith(":") and len(before) <= 60 and not _DIGIT.search(before))

@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from otd.invites.invitation import ADDRESS_BLOCK, BODY_LINK, Found, Invitation, Passage
+from otd.invites.invitation import ADDRESS_BLOCK, BODY_LINK, MOST_MEETINGS, Found, Invitation, Passage
 from otd.invites.links import Url
 from otd.invites.site import under
-from otd.invites.text import begins_its_line
+from otd.invites.text import closing_numbers
 from otd.model import JoinInfo
 
 DOMAINS = ("webex.com", "webexgov.us")
@@ -28,7 +28,7 @@ _NUMBER = r"[0-9]{9,11}"
 # The number as it is printed, 3-3-3, 3-3-4 or 4-3-4, at the end of its line.
 _NUMBER_LINE = re.compile(r"([0-9][0-9]{2,3} ?[0-9]{3} ?[0-9]{3,4}) *(?=\n|\Z)")
 # Password: abCD12 (12345678 from phones and video systems), in any language: digits first inside the brackets.
-_NUMERIC_PASSWORD = re.compile(r"[:：][ \n]?[^\s()（）]{4,40} ?[(（]([0-9]{4,20}) [^)\n）]{3,80}[)）]")
+_NUMERIC_PASSWORD = re.compile(r":[ \n]?[^\s()]{4,40} ?[(]([0-9]{4,20}) [^)\n]{3,80}[)]")
 _IPS = ("173.243.2.68", "207.182.190.20", "62.109.219.4")
 
 
@@ -96,7 +96,8 @@ def read(invitation: Invitation) -> list[Found]:
     found: dict[str, list[_Piece]] = {}
     for piece in pieces:
         key = piece.join.number or piece.join.user.lower()
-        found.setdefault(key, []).append(piece)
+        if key in found or len(found) < MOST_MEETINGS:
+            found.setdefault(key, []).append(piece)
     bare = found.pop("", [])
     numbered = [mine for mine in found.values() if mine[0].join.number]
     if bare and len(numbered) == 1 and numbered[0][0].passage.depth == bare[0].passage.depth:
@@ -119,9 +120,7 @@ def _pieces(passage: Passage, people: frozenset[str]) -> list[_Piece]:
     named = {join.number for join in joins if join.number}
     links = [join for join in joins if join.url and not join.user]
     if links and not named:
-        text = passage.text
-        lines = [found for found in _NUMBER_LINE.finditer(text) if begins_its_line(text, found.start())]
-        numbers = {found[1].replace(" ", "") for found in lines}
+        numbers = {found[1].replace(" ", "") for found in closing_numbers(passage.text, _NUMBER_LINE)}
         numbers = {number for number in numbers if re.fullmatch(_NUMBER, number)}
         if len(numbers) == 1:
             joins = [join._replace(number=next(iter(numbers))) if join in links else join for join in joins]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from otd.invites.invitation import ADDRESS_BLOCK, BODY_LINK, Found, Invitation, Passage
+from otd.invites.invitation import ADDRESS_BLOCK, BODY_LINK, MOST_MEETINGS, Found, Invitation, Passage
 from otd.invites.links import Url, parameter
 from otd.invites.site import under
 from otd.model import JoinInfo
@@ -24,8 +24,8 @@ _NO_MEETING = re.compile(r"/(?:webinar|meeting)/register/.*")
 _VANITY = re.compile(r"/my/[\w.-]{1,80}/?")
 _DIALLED = re.compile(r"([0-9]{9,11})(?:\.([0-9]{1,10}))?(?:\.[0-9]*){0,2}")
 # The id on a line of its own behind a label; the passcode on the next such line.
-_ID_LINE = re.compile(r"[:：] ?([0-9]{3}[ -]?[0-9]{3,4}[ -]?[0-9]{3,4}) *(?:\n|$)")
-_PASSCODE_LINE = re.compile(r"\n*[^\n:：]{1,40}[:：] ?([0-9]{4,10}) *(?:\n|$)")
+_ID_LINE = re.compile(r": ?([0-9]{3}[ -]?[0-9]{3,4}[ -]?[0-9]{3,4}) *(?:\n|$)")
+_PASSCODE_LINE = re.compile(r"\n*[^\n:]{1,40}: ?([0-9]{4,10}) *(?:\n|$)")
 _ONE_TAP = re.compile(r",,([0-9]{9,11})#(?:,{1,8}(?:0#,{0,4})?\*?([0-9]{4,10})#)?")
 _IP = re.compile(r"(?<![0-9.])[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?![0-9.])")
 
@@ -66,12 +66,11 @@ def read(invitation: Invitation) -> list[Found]:
     pieces = [piece for passage in invitation.passages for piece in _pieces(passage)]
     real = [piece for piece in pieces if not piece.reason]
     pieces = real or pieces[:1]  # a registration page beside the meeting says nothing more
-    found = {}
+    meetings: dict[str, list[_Piece]] = {}
     for piece in sorted(pieces, key=lambda one: (one.trust, one.passage.at)):
-        if piece.meeting_id not in found:
-            mine = [one for one in pieces if one.meeting_id == piece.meeting_id]
-            found[piece.meeting_id] = _found(sorted(mine, key=lambda one: (one.trust, one.passage.at)))
-    return list(found.values())
+        if piece.meeting_id in meetings or len(meetings) < MOST_MEETINGS:
+            meetings.setdefault(piece.meeting_id, []).append(piece)
+    return [_found(mine) for mine in meetings.values()]
 
 
 def _pieces(passage: Passage) -> list[_Piece]:
@@ -82,7 +81,7 @@ def _pieces(passage: Passage) -> list[_Piece]:
             merged[-1].append(start)
         elif merged and not merged[-1][0].meeting_id:
             merged[-1] = [start, *merged[-1]]
-        else:
+        elif len(merged) < MOST_MEETINGS:
             merged.append([start])
     pieces = []
     for n, group in enumerate(merged):
@@ -131,7 +130,8 @@ def _piece(passage: Passage, group: list[_Start]) -> _Piece:
     sip = max((one.sip for one in group), key=len)
     dialled = _DIALLED.match(sip)
     passcode = (dialled and dialled[2]) or (_passcode(passage.text, meeting_id) if meeting_id else "")
-    ip = _IP.search(passage.text) if "H.323" in passage.text else None
+    h323 = passage.text.find("H.323")
+    ip = _IP.search(passage.text, h323) if h323 >= 0 else None
     gov = any(under(one.host, ("zoomgov.com",)) for one in group)
     return _Piece(passage, meeting_id, link.url, gov, sip, passcode, link.wrappers, reason, ip[0] if ip else "")
 

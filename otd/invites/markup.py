@@ -1,0 +1,179 @@
+"""From HTML to its visible text: a line for each piece, and a mark with a number where a link stands.
+
+Most bodies are plain in their form: tags and text, nothing that only a parser could tell. Those are read as they stand,
+in one pass, which takes a fraction of the time of a parse. What is not so plain (preformatted text, quotations, raw
+text, capitals, angle brackets in attributes or text) goes through the parser. Where every tag is closed the result is
+the same: the tests hold the two against each other.
+
+For the parser, tags that run on in the line (span, b, o:p, ...) are taken out first, since Word cuts words and numbers
+with them; then every text node is a line. A mark that the parser did not leave in the text (it stood in a comment, a
+style or an attribute) is no link.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from html import unescape
+
+from selectolax.lexbor import LexborHTMLParser
+
+MAX_LINKS = 500  # that may matter
+# A mark in the text while it is being read: a link's number, or q and what becomes of the depth of quoting.
+MARK = "\x1f"
+Wanted = Callable[[str], bool]
+
+# Possessive, and never over a "<" outside quotes: linear in whatever is thrown at them.
+_NAMES = r"span|o:p|font|b|i|u|em|strong|small|big|sub|sup|ins|del|code|bdo|bdi|nobr|mark|label|tt|st1:\w{1,20}"
+_VALUE = r"""(?:"[^"]*+"|'[^']*+'|[^\s"'<>]++)"""
+_HREF = re.compile(
+    rf"""(?:\s*+(?!href[\s=])[^\s"'<>=]++(?:\s*+=\s*+{_VALUE})?+)*+\s*+href\s*+=\s*+({_VALUE})""",
+    re.I,
+)
+_REFERENCE = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,31});")
+
+
+def lines(source: str, wanted: Wanted, *, whole: bool = True) -> tuple[str, list[str]]:
+    """The visible text with a mark for each link that is wanted and each change of quoting; the links' addresses.
+
+    Unless the `whole` is asked for, what stands far before the first link or address may be left out.
+    """
+    return plain(source, wanted, whole=whole) or parsed(source, wanted)
+
+
+def _address(attributes: str) -> str:
+    """Where an anchor leads."""
+    href = _HREF.match(attributes)
+    return _decoded(href[1].strip("\"'")) if href else ""
+
+
+def _decoded(attribute: str) -> str:
+    """An attribute's value without character references; & before a parameter's name is no reference."""
+    if "&" not in attribute:
+        return attribute
+    attribute = attribute.replace("&amp;", "&")
+    return _REFERENCE.sub(lambda found: unescape(found[0]), attribute) if ";" in attribute else attribute
+
+
+# --- as it stands ---------------------------------------------------------------------------------------------------
+
+_RUNS_ON_AS_IS = rf"</?(?:{_NAMES}|a)(?=[\s>/])[^<>]*+>"
+_COMMENT = r"!--(?!-?>)[^-]*+(?:-(?!->)[^-]*+)*+-->"
+_STYLE = r"style(?=[\s>])[^<>]*+>[^<]*+</style>"
+# Anchors, what is left out, and (whatever else this finds) what only a parser can tell; common tags are ruled out
+# first, which is faster.
+_TELLING = re.compile(
+    rf"<(?!/?(?:span|o:p|p[ >]|d|br|t[dr])|/[ahb]>)(?:a\s([^<>]*+)(>)?|({_COMMENT}|{_STYLE})|/?(?:[^a-z/]|\Z|pre|blockq"
+    r"|s(?:cript|tyle|elect|vg)|t(?:itle|extarea|emplate)|head[\s>]|listing|xmp|plaintext|i(?:frame|mage)"
+    r"|no(?:embed|frames)|math|frameset))"
+)
+# Not \s for white space: that would take the marks.
+_LINE = re.compile(rf">[ \t\n\f]*+([^< \t\n\f][^<]*+(?:(?:</span>|<o:p></o:p>)*+(?:{_RUNS_ON_AS_IS})*+[^<]++)*+)")
+_RUNS_ON = re.compile(_RUNS_ON_AS_IS)
+# Characters of source before the first link or address in which the numbers that belong to it may stand.
+_BEFORE = 2_000
+_MOST_REFERENCES = 200  # beyond, the parser decodes them faster
+_LINK, _GATEWAY = re.compile(":/"), re.compile("##")  # a search for these is faster than str.find
+
+
+def plain(source: str, wanted: Wanted, *, whole: bool = True) -> tuple[str, list[str]] | None:
+    """The same as `parsed`, of a source in which nothing needs a parser; None for every other.
+
+    Unless the `whole` is asked for, it begins at some distance before the first link or address.
+    """
+    begin = max(source.find("<body"), 0)
+    if not whole:
+        begin = max(begin, _first(source, begin) - _BEFORE)
+    source = _flat(source[source.find(">", begin) :] if begin else ">" + source)
+    pieces: list[str] = []
+    hrefs: list[str] = []
+    at = 0
+    for found in _TELLING.finditer(source):
+        attributes, closed, left_out = found.groups()
+        if closed:
+            address = _address(attributes)
+            if len(hrefs) < MAX_LINKS and wanted(address):
+                pieces += (source[at : found.start()], f"{MARK}{len(hrefs)}{MARK}")
+                hrefs.append(address)
+                at = found.end()
+        elif left_out:
+            pieces += (source[at : found.start()], "\n")
+            at = found.end()
+        else:
+            return None
+    text = "\n".join(_LINE.findall("".join((*pieces, source[at:]))))
+    if "<" in text:
+        text = _RUNS_ON.sub("", text)
+    if ">" in text or "<" in text or text.count("&") > _MOST_REFERENCES:
+        return None
+    return unescape(text.replace("&nbsp;", " ")) if "&" in text else text, hrefs
+
+
+def _first(source: str, begin: int) -> int:
+    """Where the first link or address stands, 0 when there is none."""
+    first = len(source)
+    for sign in (_LINK, _GATEWAY):
+        if found := sign.search(source, begin, first):
+            first = found.start()
+    at = source.find("@", begin, first)
+    return at if at >= 0 else first if first < len(source) else 0
+
+
+# --- by the parser --------------------------------------------------------------------------------------------------
+
+_TAG = rf"""<(?=[a-z/])(?:/(?:{_NAMES}|a)\s{{0,9}}|(?:{_NAMES})(?=[\s>/])[^<>"]*+(?:"[^"]*+"[^<>"]*+)*+)>"""
+_TAG_RUNS_ON = re.compile(_TAG, re.I)
+_ANCHOR = re.compile(r"""<a\s((?:[^<>"']++|"[^"]*+"|'[^']*+')*+)>""", re.I)
+_PRE, _PRE_END = re.compile(r"<pre[\s>]", re.I), re.compile(r"</pre", re.I)
+_BLOCKQUOTE = re.compile(r"<(/?)blockquote(?:>|(?=\s))", re.I)
+_FORGED = re.compile(r"&#(?:0*31|[xX]0*1[fF])(?![0-9a-fA-F]);?")
+
+
+def parsed(source: str, wanted: Wanted) -> tuple[str, list[str]]:
+    """What the parser makes of it."""
+    hrefs: list[str] = []
+
+    def mark(anchor: re.Match[str]) -> str:
+        address = _address(anchor[1])
+        if len(hrefs) >= MAX_LINKS or not wanted(address):
+            return ""
+        hrefs.append(address)
+        return f"{MARK}{len(hrefs) - 1}{MARK}"
+
+    if "&#" in source:
+        source = _FORGED.sub(" ", source)
+    marked = _ANCHOR.sub(mark, _quoted(_with_lines(source)))
+    tree = LexborHTMLParser(_TAG_RUNS_ON.sub("", marked))
+    for name in ("style", "script"):
+        for node in reversed(tree.tags(name)):  # the inner ones first: what is taken out takes its children along
+            node.decompose()
+    body = tree.body
+    return body.text(separator="\n", skip_empty=True) if body is not None else "", hrefs
+
+
+def _with_lines(source: str) -> str:
+    """The source with its line ends as spaces, but for those in preformatted text."""
+    pieces: list[str] = []
+    at = 0
+    for start, end in _spans(source):
+        pieces += (_flat(source[at:start]), source[start:end])
+        at = end
+    return "".join((*pieces, _flat(source[at:])))
+
+
+def _flat(source: str) -> str:
+    return source.replace("\n", " ").replace("\r", " ")
+
+
+def _spans(source: str) -> Iterator[tuple[int, int]]:
+    """Where preformatted text begins and ends."""
+    at = 0
+    while start := _PRE.search(source, at):
+        end = _PRE_END.search(source, start.end())
+        at = end.start() if end else len(source)
+        yield start.start(), at
+
+
+def _quoted(source: str) -> str:
+    """The source with marks where a quotation begins and ends."""
+    return _BLOCKQUOTE.sub(lambda tag: f"{tag[0]}{MARK}q){MARK}" if tag[1] else f"{MARK}q({MARK}{tag[0]}", source)
