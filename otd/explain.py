@@ -23,7 +23,8 @@ Shows = Literal["join", "without join", "nothing", "unknown"]
 
 JUST_NOW = timedelta(seconds=2)  # a time no longer ago is now
 EARLY = timedelta(minutes=15)  # whoever asks for 10:00 may mean the meeting at 10:15
-OVERDUE = timedelta(minutes=1)  # work that is due for longer is not being done
+OVERDUE = timedelta(minutes=1)  # work that is due for longer is not being done; where rooms are read often, for less
+SHORTEST_OVERDUE = timedelta(seconds=10)
 LOOK_BACK = 10  # earlier readings in which a meeting that is gone is looked for
 
 
@@ -204,7 +205,8 @@ class _Case:
 
     def _not_working(self, kind: Literal["refresh", "deliver"], name: str) -> Found | None:
         row = self.work.get((kind, name))
-        if row is None or row.leased or row.due > self.as_of - OVERDUE:
+        limit = min(OVERDUE, max(SHORTEST_OVERDUE, 3 * self.own.refresh))
+        if row is None or row.leased or row.due > self.as_of - limit:
             return None
         detail = f"{row.kind} of {row.name} is due since {self.clock(row.due)}"
         return Found(code="lane_paused" if row.lane in self.paused else "work_stopped", detail=detail)
