@@ -11,7 +11,7 @@ from pathlib import Path
 
 import structlog
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from otd.errors import BadSetting
@@ -37,13 +37,22 @@ class CertificateFiles:
 
 
 class Certificate:
-    """The TLS context that shows the certificate as it is in its files now, and when it runs out."""
+    """The TLS context that shows the certificate as it is in its files now, what it is, and when it runs out."""
 
     def __init__(self, files: CertificateFiles) -> None:
         """Raises BadSetting when it cannot be read."""
         self.files = files
         self._stamp = _stamp(files)
-        self.context, self.expires = _load(files)
+        self.context, self.leaf = _load(files)
+
+    @property
+    def expires(self) -> datetime:
+        return self.leaf.not_valid_after_utc
+
+    @property
+    def fingerprint(self) -> str:
+        """ "sha256:HEX" of the certificate (DER)."""
+        return f"sha256:{self.leaf.fingerprint(hashes.SHA256()).hex()}"
 
     def refresh(self) -> bool:
         """Read the files again if they changed; whether a new certificate is shown. One that cannot be read (half
@@ -53,7 +62,7 @@ class Certificate:
             return False
         self._stamp = stamp
         try:
-            self.context, self.expires = _load(self.files)
+            self.context, self.leaf = _load(self.files)
         except BadSetting as error:
             log.error("new certificate cannot be used", where=error.where, why=error.why)
             return False
@@ -73,7 +82,7 @@ def _stamp(files: CertificateFiles) -> tuple[tuple[int, int, int], ...]:
     return tuple(found)
 
 
-def _load(files: CertificateFiles) -> tuple[ssl.SSLContext, datetime]:
+def _load(files: CertificateFiles) -> tuple[ssl.SSLContext, x509.Certificate]:
     where = str(files.certificate)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     if files.minimum == "1.0":
@@ -86,7 +95,7 @@ def _load(files: CertificateFiles) -> tuple[ssl.SSLContext, datetime]:
         if files.certificate.suffix.casefold() in (".pfx", ".p12"):
             return context, _load_pfx(context, data, files.password)
         context.load_cert_chain(files.certificate, files.key, lambda: files.password)
-        return context, x509.load_pem_x509_certificates(data)[0].not_valid_after_utc
+        return context, x509.load_pem_x509_certificates(data)[0]
     except FileNotFoundError as error:
         raise BadSetting(str(error.filename or where), "there is no such file", "set the certificate's path") from None
     except (OSError, ValueError, IndexError) as error:  # ssl.SSLError is an OSError
@@ -101,7 +110,7 @@ def _reason(error: Exception) -> str:
     return error.strerror or "" if isinstance(error, OSError) else "not a certificate with its key"
 
 
-def _load_pfx(context: ssl.SSLContext, data: bytes, password: str) -> datetime:
+def _load_pfx(context: ssl.SSLContext, data: bytes, password: str) -> x509.Certificate:
     key, certificate, chain = pkcs12.load_key_and_certificates(data, password.encode() or None)
     if key is None or certificate is None:
         raise ValueError
@@ -116,4 +125,4 @@ def _load_pfx(context: ssl.SSLContext, data: bytes, password: str) -> datetime:
         context.load_cert_chain(path)
     finally:
         os.unlink(path)
-    return certificate.not_valid_after_utc
+    return certificate

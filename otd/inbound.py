@@ -80,6 +80,11 @@ class Server:
         """When the certificate that is shown runs out, None without TLS."""
         return self._certificate.expires if self._certificate is not None else None
 
+    @property
+    def fingerprint(self) -> str:
+        """ "sha256:HEX" of the certificate that is shown, "" without TLS."""
+        return self._certificate.fingerprint if self._certificate is not None else ""
+
     def refresh(self) -> bool:
         """Look at the certificate's files now; whether a new one is shown from the next connection on."""
         return self._certificate is not None and self._certificate.refresh()

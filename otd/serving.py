@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from starlette.routing import BaseRoute
@@ -14,24 +15,31 @@ from otd.serve import pairing
 from otd.serve.app import application
 from otd.serve.health import health
 from otd.serve.notifications import notifications
+from otd.serve.shown import shown
 from otd.settings import Settings
 
 if TYPE_CHECKING:
     from otd.store.sql import SqlStore
 
 
-def routes(settings: Settings, store: SqlStore) -> list[BaseRoute]:
-    """All that is answered."""
-    return [*health(store.now), *pairing.routes(_centre(store)), *notifications(store.notified)]
+def routes(settings: Settings, store: SqlStore, fingerprint: Callable[[], str]) -> list[BaseRoute]:
+    """All that is answered. `fingerprint` is that of the certificate which is shown, "" without."""
+    signing = wiring.signing_key(store)
+    return [
+        *health(store.now),
+        *shown(fingerprint, signing),
+        *pairing.routes(_centre(store, signing)),
+        *notifications(store.notified),
+    ]
 
 
-def _centre(store: SqlStore) -> pairing.Centre:
+def _centre(store: SqlStore, signing: str) -> pairing.Centre:
     from otd.bus.seal import public_signing
 
     return pairing.Centre(
         requests=store.pairings,
         members=store.members,
-        key=public_signing(wiring.signing_key(store)),
+        key=public_signing(signing),
         secret=store.kept_secret("challenges", lambda: secrets.token_hex(32)).encode(),
         lane=wiring.HOUSE,
         chance=secrets.token_bytes,
@@ -48,5 +56,11 @@ def start(settings: Settings, store: SqlStore) -> Server:
         files = CertificateFiles(
             certificate=said.certificate, key=said.key, password=password, minimum=said.minimum_tls
         )
-    app = application(routes(settings, store), proxies=said.proxies)
-    return serve(app, name="centre", address=said.address, port=said.port, certificate=files)
+    served: list[Server] = []
+
+    def fingerprint() -> str:
+        return served[0].fingerprint if served else ""
+
+    app = application(routes(settings, store, fingerprint), proxies=said.proxies)
+    served.append(serve(app, name="centre", address=said.address, port=said.port, certificate=files))
+    return served[0]

@@ -9,6 +9,7 @@ from otd.cli.options import examples
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "pair": ("otd.cli.relay_pair:pair", "Ask the centre to let this relay in."),
+    "check": ("otd.cli.relay_check:check", "Check each way that it needs: proxy, TLS, centre, broker, endpoints."),
     "run": ("otd.cli.relay_run:run", "Take orders from the centre, until stopped."),
     "keys": ("otd.cli.relay_pair:keys", "Make and show this relay's public keys, for a set-up by hand."),
     "accept": ("otd.cli.relay_pair:accept", "Take what `otd relays adopt` printed, for a set-up by hand."),

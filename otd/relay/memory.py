@@ -1,17 +1,21 @@
-"""What a relay must not forget when it is restarted: the highest revision it has seen of each endpoint, and the
-certificates that it has pinned. One SQLite file; it holds no list and no secret."""
+"""What a relay must not forget when it is restarted: the highest revision it has seen of each endpoint, the
+certificates that it has pinned, and where its endpoints are. One SQLite file; it holds no list and no secret."""
 
 from __future__ import annotations
 
 import sqlite3
 import threading
+from dataclasses import replace
 from pathlib import Path
 
+from otd import wire
 from otd.errors import BadSetting
+from otd.model import Endpoint
 from otd.relay.disk import opened
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS revisions (endpoint TEXT PRIMARY KEY, highest INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS endpoints (name TEXT PRIMARY KEY, endpoint BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS pins (endpoint TEXT PRIMARY KEY, fingerprint TEXT NOT NULL) WITHOUT ROWID;
 """
 
@@ -26,6 +30,22 @@ class Memory:
         except sqlite3.Error as error:
             raise BadSetting(str(path), f"the relay's memory cannot be opened: {error}", "check the folder") from error
         self._lock = threading.Lock()
+        self._met: dict[str, Endpoint] = {}
+
+    def met(self, endpoint: Endpoint) -> None:
+        """Remember where it is, and how it is spoken to; without the hash of a login."""
+        known = replace(endpoint, password_hash="")
+        with self._lock:
+            if self._met.get(endpoint.name) != known:
+                row = (endpoint.name, wire.dump(known))
+                self._base.execute("INSERT OR REPLACE INTO endpoints VALUES (?, ?)", row)
+                self._met[endpoint.name] = known
+
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """All that it has met and was not told to forget, by name."""
+        with self._lock:
+            rows = self._base.execute("SELECT endpoint FROM endpoints ORDER BY name").fetchall()
+        return tuple(wire.load(Endpoint, row[0], "a remembered endpoint") for row in rows)
 
     def highest(self, endpoint: str) -> int:
         """The highest revision seen, 0 when there was none."""
@@ -48,6 +68,8 @@ class Memory:
         with self._lock:
             self._base.execute("DELETE FROM revisions WHERE endpoint = ?", (endpoint,))
             self._base.execute("DELETE FROM pins WHERE endpoint = ?", (endpoint,))
+            self._base.execute("DELETE FROM endpoints WHERE name = ?", (endpoint,))
+            self._met.pop(endpoint, None)
 
     def get(self, endpoint: str) -> str:
         with self._lock:

@@ -139,6 +139,7 @@ class Relay:
     def carry_out(self, delivery: Delivery) -> Receipt:
         """What came of it. The caller holds the endpoint's lane."""
         name = delivery.endpoint.name
+        self._memory.met(delivery.endpoint)
         highest = self._memory.highest(name)
         if delivery.revision < highest:
             return self._receipt(delivery, "stale", highest=highest, detail="a newer list has been seen here")

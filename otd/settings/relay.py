@@ -176,8 +176,6 @@ def _check(merged: Merged, tables: _Tables, folder: Path) -> None:
     tables.cas = checked_cas(merged)
     if merged.mistakes:  # what refers to a wrong value is not looked at
         return
-    if tables.relay.centre and not tables.relay.centre.startswith("https://"):
-        merged.mistake(("relay", "centre"), "relays are paired by HTTPS only", "write https://")
     files = {("relay", "ca"): tables.relay.ca, ("face", "certificate"): tables.face.certificate}
     files |= {("face", "key"): tables.face.key} | {("cas", name): file for name, file in tables.cas.items()}
     for path, file in files.items():
