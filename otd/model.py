@@ -62,7 +62,7 @@ class Endpoint:
     """The video system that shows one or more Rooms (a divisible room shows the union)."""
 
     name: str
-    kind: str  # cisco | memory (polycom later)
+    kind: str  # cisco | webex | polycom | memory
     address: str  # host or host:port
     pool: str
     rooms: tuple[str, ...]
@@ -72,6 +72,7 @@ class Endpoint:
     interface: str = "auto"  # cisco: auto | bookingsputxml | put
     tls: str = ""  # cisco: "legacy" also speaks TLS 1.0 with weak ciphers, to this endpoint only
     session: bool = False  # cisco: signs in with a session for each delivery, instead of a password in each request
+    device: str = ""  # webex: its id in the Webex cloud, whose host is then the address
     mode: Literal["", "deliver", "observe"] = ""  # its own; "" as its pool's. observe: it is read and never written
     pool_mode: Mode = "deliver"  # what its pool's settings say
     model: str = ""  # polycom: hdx | gs | videoos | trio; decides the strategy, when that is empty

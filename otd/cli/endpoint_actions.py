@@ -157,7 +157,8 @@ def pin(name: str, yes: bool, config: str) -> int:
     settings = settings_of(config)
     endpoint = named("endpoint", name, settings.endpoints)
     if endpoint.kind != "cisco" or endpoint.trust != "pin":
-        why = f'it has trust = "{endpoint.trust}"' if endpoint.kind == "cisco" else "nothing connects to it"
+        no_pin = {"cisco": f'it has trust = "{endpoint.trust}"', "webex": "the cloud is known by its CA"}
+        why = no_pin.get(endpoint.kind, "nothing connects to it")
         raise BadSetting(f"endpoint {name}", f"its certificate is not pinned: {why}", "change its settings instead")
     with progress(f"asking {endpoint.address}"):
         new = shown_certificate(endpoint.address, where=name, within=WITHIN, legacy=endpoint.tls == "legacy")

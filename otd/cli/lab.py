@@ -12,6 +12,7 @@ from otd.cli.options import examples
 
 ENDPOINTS: dict[str, tuple[str, str]] = {
     "codec": ("otd.cli.lab_endpoints:codec", "Start one simulated Cisco endpoint."),
+    "webex": ("otd.cli.lab_endpoints:webex", "Start a simulated Webex cloud with one device."),
     "polycom": ("otd.cli.lab_endpoints:polycom", "Start one simulated Polycom endpoint that polls a calendar server."),
     "fleet": ("otd.cli.lab_endpoints:fleet", "Poll a calendar server as very many Polycom endpoints, and measure."),
 }

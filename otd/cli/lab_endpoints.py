@@ -14,6 +14,7 @@ from otd.cli.output import plain, print_fields
 from otd.errors import BadSetting
 
 if TYPE_CHECKING:
+    from otd.lab.codec import Codec
     from otd.lab.polycom import Poll, PolycomEndpoint
 
 PASSWORD = "OTD_LAB_PASSWORD"  # noqa: S105 - the name of an environment variable
@@ -51,13 +52,45 @@ def codec(profile: str, port: int, faults: tuple[str, ...], habits: tuple[str, .
         print_fields(
             {"endpoint": profile, "url": unit.url, "user": f"{CODEC_USER} {CODEC_PASSWORD}", "pin": unit.fingerprint}
         )
-        seen: object = None
-        while not stopped(_LOOK):
-            if (seen, seen := unit.bookings)[0] != seen:
-                click.echo(f"{len(unit.bookings)} bookings")
-                for b in unit.bookings:
-                    number = b.calls[0].number if b.calls else "-"
-                    click.echo(plain(f"  {b.start:%d %b %H:%M}-{b.end:%H:%M} UTC  {b.title}  {number}"))
+        _follow_list(unit, stopped)
+    return 0
+
+
+def _follow_list(unit: Codec, stopped: Callable[[float | None], bool]) -> None:
+    seen: object = None
+    while not stopped(_LOOK):
+        if (seen, seen := unit.bookings)[0] != seen:
+            click.echo(f"{len(unit.bookings)} bookings")
+            for b in unit.bookings:
+                click.echo(plain(f"  {b.start:%d %b %H:%M}-{b.end:%H:%M} UTC  {b.title}  {b.number or '-'}"))
+
+
+@click.command(
+    epilog=examples("otd lab webex --ca lab-ca.pem", "otd lab webex --profile roomos26 --port 8450 --ca lab-ca.pem")
+)
+@click.option("--profile", default="roomos11", show_default=True, help="The device's software; a wrong one lists them.")
+@click.option("--port", default=0, metavar="N", help="The HTTPS port of the cloud; without it a free one.")
+@click.option("--ca", default="", metavar="FILE", help='Write its certificate there, for [cas] and trust = "ca:NAME".')
+def webex(profile: str, port: int, ca: str) -> int:
+    """Start a simulated Webex cloud on loopback with one device, until Ctrl-C, and print its list whenever it changes.
+
+    The device is reached through the cloud only, as kind = "webex". The secret that is printed is that of a service
+    app: its access token is fetched with a refresh token.
+    """
+    from pathlib import Path
+
+    from otd.lab.codec import Codec
+    from otd.lab.codec_profiles import PROFILES
+    from otd.lab.webex import Webex
+
+    _known("profile", profile, PROFILES)
+    with until_stopped() as stopped, Webex(port=port) as cloud:
+        unit = cloud.register("Y2lzY29zcGFyazovL3VzL0RFVklDRS9sYWI", Codec(profile=profile, name=f"{profile}-device"))
+        secret = f"lab-app:lab-secret:{cloud.app('lab-app', 'lab-secret')}"
+        if ca:
+            Path(ca).write_text(cloud.certificate, encoding="ascii")
+        print_fields({"address": cloud.address, "device": next(iter(cloud.devices)), "secret": secret})
+        _follow_list(unit, stopped)
     return 0
 
 

@@ -37,3 +37,4 @@ def silence() -> None:
     import structlog
 
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    logging.getLogger("otd.lab").setLevel(logging.CRITICAL)  # simulated servers that are stopped while they answer

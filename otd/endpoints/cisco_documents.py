@@ -109,7 +109,12 @@ def _booking_node(root: etree._Element, number: int, booking: Booking) -> None:
 
 def bookings_json(bookings: Iterable[Booking], software: Software) -> str:
     """The multiline body of `xCommand Bookings Put`."""
-    return json.dumps({"Bookings": [_booking_json(b, software) for b in bookings]}, ensure_ascii=False)
+    return json.dumps(bookings_tree(bookings, software), ensure_ascii=False)
+
+
+def bookings_tree(bookings: Iterable[Booking], software: Software) -> dict[str, object]:
+    """The same before it is made a text."""
+    return {"Bookings": [_booking_json(b, software) for b in bookings]}
 
 
 def _booking_json(booking: Booking, software: Software) -> dict[str, object]:
@@ -252,13 +257,13 @@ def seen_in(body: bytes, where: str) -> tuple[CiscoSeen, ...]:
 
 
 def _seen_node(node: etree._Element, where: str) -> CiscoSeen:
-    start, end = _time(_text(node, "StartTime"), where), _time(_text(node, "EndTime"), where)
-    return _seen(_text(node, "Id"), start, end, _text(node, "Title"), _text(node, "Number"))
+    start, end = time_of(_text(node, "StartTime"), where), time_of(_text(node, "EndTime"), where)
+    return seen_as(_text(node, "Id"), start, end, _text(node, "Title"), _text(node, "Number"))
 
 
 def seen(booking: Booking) -> CiscoSeen:
     """What should come back for a booking."""
-    return _seen(booking.id, booking.start, _end(booking), title(booking), booking.dial.uri if booking.dial else "")
+    return seen_as(booking.id, booking.start, _end(booking), title(booking), booking.dial.uri if booking.dial else "")
 
 
 def _minutes(booking: Booking) -> int:
@@ -270,7 +275,8 @@ def _end(booking: Booking) -> datetime:
     return booking.start + timedelta(minutes=_minutes(booking))
 
 
-def _seen(id: str, start: datetime, end: datetime, title: str, number: str) -> CiscoSeen:
+def seen_as(id: str, start: datetime, end: datetime, title: str, number: str) -> CiscoSeen:
+    """A booking in the form in which two are compared."""
     number = re.sub(r"^sips?:", "", number.strip(), flags=re.I).casefold()
     fields = (("start", _utc(start)), ("end", _utc(end)), ("title", " ".join(title.split())), ("number", number))
     return CiscoSeen(id=id, end=end, fields=fields)
@@ -303,7 +309,8 @@ def _is_page(body: bytes) -> bool:
     return body[:512].lstrip().lower().startswith((b"<!doctype html", b"<html"))
 
 
-def _time(text: str, where: str) -> datetime:
+def time_of(text: str, where: str) -> datetime:
+    """A time in a list, to the second; one without an offset is UTC. Raises Garbled."""
     try:
         time = datetime.fromisoformat(text)
     except ValueError:

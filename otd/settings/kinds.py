@@ -156,6 +156,9 @@ def _ip(text: str) -> str:
         raise wrong(f"{text!r} is not an address", 'write it as "192.0.2.7" or "2001:db8::7"') from None
 
 
+WEBEX = "webexapis.com"  # the host of the Webex API, unless the settings name another
+
+
 def host_and_port(address: str) -> tuple[str, int | None]:
     """The host (an IPv6 address without its brackets) and the port, None when none is given. Raises ValueError."""
     found = re.fullmatch(r"\[([0-9A-Fa-f:.]+)\](?::([0-9]{1,5}))?|([^:\[\]/@?#\s]+)(?::([0-9]{1,5}))?", address)

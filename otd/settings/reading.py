@@ -14,7 +14,7 @@ from otd.calendars.access import EwsAccess, GraphAccess
 from otd.invites.site import Site
 from otd.model import Endpoint, Policy, Room
 from otd.settings.documents import Merged, read_files
-from otd.settings.kinds import host_and_port
+from otd.settings.kinds import WEBEX, host_and_port
 from otd.settings.mistakes import BadSettings, Mistake
 from otd.settings.references import check_references
 from otd.settings.tables import (
@@ -272,6 +272,9 @@ def _serve(table: ServeTable, folder: Path) -> ServeSettings:
 def _endpoint(name: str, table: EndpointTable, tables: Tables) -> Endpoint:
     """One that fetches is known by its first room's mailbox and logs in by its own name, unless told otherwise."""
     endpoint = Endpoint(name=name, pool_mode=tables.pools[table.pool].mode, **_keys(table))
+    if table.kind == "webex":  # a cloud renews its certificate: a pin would not hold
+        trust = "ca" if table.trust == "pin" else table.trust
+        return replace(endpoint, trust=trust, address=table.address or WEBEX)
     if table.kind != "polycom":
         return endpoint
     room = table.rooms[0]

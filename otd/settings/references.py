@@ -222,10 +222,14 @@ def _endpoints(merged: Merged, tables: Tables) -> None:
             _must_exist(merged, (*path, "rooms", index), "rooms", room)
             if room != UNKNOWN and room in table.rooms[:index]:
                 merged.mistake((*path, "rooms", index), f"{room} is named twice", "remove one")
-        if table.kind == "cisco" and not table.credential:
+        if table.kind in ("cisco", "webex") and not table.credential:
             merged.mistake(path, "the key credential is missing", 'add credential = "..." with the name of a secret')
         if table.trust.startswith("ca:"):
             _must_exist(merged, (*path, "trust"), "cas", table.trust.removeprefix("ca:"))
+        if table.kind == "webex" and not table.device:
+            merged.mistake(path, "the key device is missing", 'add device = "..." with its id from Control Hub')
+        if table.kind == "webex" and table.trust not in ("pin", "ca") and not table.trust.startswith("ca:"):
+            merged.mistake((*path, "trust"), "a cloud is known by a CA only", 'remove it, or use "ca:NAME"')
         if table.kind == "cisco" and not table.address:
             merged.mistake(path, "the key address is missing", 'add address = "codec.example.com"')
         if table.kind == "polycom" and table.pool not in faces and not tables.bus.broker:

@@ -154,7 +154,7 @@ class RoomTable:
 class EndpointTable:
     """[endpoints.NAME]"""
 
-    kind: Literal["cisco", "polycom", "memory"]
+    kind: Literal["cisco", "webex", "polycom", "memory"]
     address: Address = ""
     pool: Name
     rooms: Names
@@ -164,6 +164,7 @@ class EndpointTable:
     interface: Literal["auto", "bookingsputxml", "put"] = "auto"
     tls: Literal["", "legacy"] = ""
     session: StrictBool = False
+    device: str = ""
     mode: Literal["", "deliver", "observe"] = ""
     model: Literal["", "hdx", "gs", "videoos", "trio"] = ""
     strategy: Strategy = ()
