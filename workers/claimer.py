@@ -13,7 +13,7 @@ from otd.ports import Store
 
 LEASE = timedelta(seconds=90)
 AT_ONCE = 100  # rows claimed in one go
-LOOK_EVERY = 1.0  # seconds at the most between two looks
+LOOK_EVERY = 0.5  # seconds at the most between two looks
 FULL = 0.1  # seconds until the next look when enough is under way
 AWAY = 2.0  # seconds until the next look when the database or the broker is away
 log = structlog.get_logger(__name__)
