@@ -15,13 +15,34 @@ import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import structlog
+
 from otd.bus import identity
 from otd.bus.amqp import AmqpRelayBus
 from otd.cli.logs import configure
 from otd.endpoints.cisco import CiscoDriver
+from otd.model import Delivery, Receipt
 from otd.relay.memory import Memory
 from otd.relay.service import Relay
 from otd.settings import NamedSecrets
+
+log = structlog.get_logger(__name__)
+
+
+class Witness(Relay):
+    """Says, before it carries out an order, until when that may write; by the machine's clock."""
+
+    def carry_out(self, delivery: Delivery) -> Receipt:
+        log.info(
+            "order begun",
+            relay=self.name,
+            endpoint=delivery.endpoint.name,
+            verb=delivery.verb,
+            revision=delivery.revision,
+            act_by=delivery.act_by.timestamp(),
+            begun=datetime.now(UTC).timestamp(),
+        )
+        return super().carry_out(delivery)
 
 
 class WrongClock:
@@ -43,7 +64,7 @@ def main(file: str, state: str, ahead: str = "0") -> None:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    relay = Relay(
+    relay = Witness(
         name=me.relay,
         pool=me.pool,
         bus=AmqpRelayBus(me),

@@ -18,11 +18,11 @@ from otd import settings as otd_settings
 from otd import wiring
 from otd.bus import identity, seal
 from otd.bus.identity import Identity
+from otd.lab import rabbit
+from otd.lab.link import Link
 from otd.lab.scene import Scene
 from otd.pairing import Keys
 from otd.store.sql import SqlStore
-from tests.cluster import rabbit
-from tests.cluster.link import Link
 from tests.scenarios.conftest import everything_shown
 from tests.waiting import until
 
@@ -69,8 +69,8 @@ class House:
     def __init__(self, folder: Path, scene: Scene, node: rabbit.Node, vhosts: tuple[str, str], database: str) -> None:
         self.folder, self.scene, self.node = folder, scene, node
         self.work_vhost, self.relays_vhost = vhosts
-        scheme = "amqps" if node.ca_file else "amqp"
-        broker = f"{scheme}://guest:guest@127.0.0.1:{node.port}"
+        scheme, port = ("amqps", node.tls) if node.tls else ("amqp", node.port)
+        broker = f"{scheme}://guest:guest@127.0.0.1:{port}"
         extra = [f'database = "{database}"'] if database else []
         text = re.sub(r"(?m)^\[relays\.[^\n]*\n(?:[^\[\n][^\n]*\n)*\n?", "", scene.config.read_text())
         text = text.replace("[run]\n", "\n".join(["[run]", "threads = 4", *extra, ""]))
@@ -133,7 +133,7 @@ class House:
     def pair(self, name: str, pool: str, cleaning: contextlib.ExitStack) -> None:
         """The static set-up: a user at the broker, keys at both sides."""
         broker = cleaning.enter_context(rabbit.relay_user(self.relays_vhost, name, pool, self.node))
-        link = self.links[name] = Link("127.0.0.1", self.node.port)
+        link = self.links[name] = Link("127.0.0.1", broker.port)
         cleaning.callback(link.close)
         broker = replace(broker, port=link.port)
         centre = seal.public_signing(wiring.signing_key(self.store))

@@ -1,4 +1,4 @@
-"""A RabbitMQ node of a test's own, with TLS and the management interface: the machine's stays as it is."""
+"""A RabbitMQ node of the tests' own, with TLS and the management interface: the machine's stays as it is."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from otd.lab.certificates import self_signed
-from tests.cluster.rabbit import Node
+from otd.lab.rabbit import Node
 
 SERVER = "/usr/lib/rabbitmq/bin/rabbitmq-server"  # the real ones; those on the path change to another user
 CONTROL = "/usr/lib/rabbitmq/bin/rabbitmqctl"
 PATIENCE = 90.0  # seconds in which a node has started, on a busy machine
+DISK = "1MB"  # that must be free
 CONF = """\
 listeners.tcp.1 = 127.0.0.1:{plain}
 listeners.ssl.1 = 127.0.0.1:{tls}
@@ -30,21 +30,76 @@ management.tcp.port = {management}
 loopback_users = none
 log.console = false
 vm_memory_high_watermark.absolute = 512MB
-disk_free_limit.absolute = 1MB
+disk_free_limit.absolute = {disk}
 """
 
 
-@dataclass(frozen=True)
 class OwnNode(Node):
     """Where this node is: `port` without TLS, `tls` with, `management` by HTTP."""
 
-    tls: int = 0
-    management: int = 0
-    pid: int = 0
+    def __init__(self, folder: Path) -> None:
+        """Everything that it knows is in this folder."""
+        folder.mkdir(parents=True, exist_ok=True)
+        shown = self_signed("localhost")
+        (folder / "node.pem").write_text(shown.pem)
+        (folder / "node.key").write_text(shown.key)
+        plain, tls, management = free_port(), free_port(), free_port()
+        text = CONF.format(folder=folder, plain=plain, tls=tls, management=management, disk=DISK)
+        (folder / "rabbitmq.conf").write_text(text)
+        (folder / "plugins").write_text("[rabbitmq_management].\n")
+        cookie = folder / ".erlang.cookie"
+        cookie.write_text(secrets.token_hex(10))
+        cookie.chmod(0o400)
+        environment = {
+            "RABBITMQ_NODENAME": f"otd-{secrets.token_hex(4)}@localhost",
+            "RABBITMQ_DIST_PORT": str(free_port()),
+            "RABBITMQ_MNESIA_BASE": str(folder / "mnesia"),
+            "RABBITMQ_LOG_BASE": str(folder / "log"),
+            "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq.conf"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "plugins"),
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 1:1 +sbwt none",
+            "HOME": str(folder),
+        }
+        super().__init__(
+            port=plain, tls=tls, ca_file=str(folder / "node.pem"), environment=environment, program=CONTROL
+        )
+        self.management, self.ca = management, shown.pem
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def management_url(self) -> str:
         return f"http://guest:guest@127.0.0.1:{self.management}"
+
+    def start(self) -> None:
+        """Returns when it takes connections."""
+        self._process = subprocess.Popen(
+            [SERVER],
+            env={**os.environ, **(self.environment or {})},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        _wait(self._process, (self.port, self.tls, self.management), self._folder)
+
+    def stop(self) -> None:
+        """As an administrator does."""
+        self.control("shutdown")
+        if self._process is not None:
+            self._process.wait(timeout=60)
+
+    def kill(self) -> None:
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait(timeout=60)
+
+    def alarm(self, kind: str, *, on: bool) -> None:
+        """Have its memory or its disk run out, as far as it knows."""
+        if kind == "memory":
+            self.control("set_vm_memory_high_watermark", "absolute", "1MB" if on else "512MB")
+        else:
+            self.control("set_disk_free_limit", "1000000GB" if on else DISK)
 
 
 def free_port() -> int:
@@ -55,49 +110,12 @@ def free_port() -> int:
 @contextlib.contextmanager
 def own_node(folder: Path) -> Iterator[OwnNode]:
     """Started in this folder, and gone with all that it knew."""
-    folder.mkdir(parents=True, exist_ok=True)
-    shown = self_signed("localhost")
-    (folder / "node.pem").write_text(shown.pem)
-    (folder / "node.key").write_text(shown.key)
-    plain, tls, management = free_port(), free_port(), free_port()
-    text = CONF.format(folder=folder, plain=plain, tls=tls, management=management)
-    (folder / "rabbitmq.conf").write_text(text)
-    (folder / "plugins").write_text("[rabbitmq_management].\n")
-    cookie = folder / ".erlang.cookie"
-    cookie.write_text(secrets.token_hex(10))
-    cookie.chmod(0o400)
-    environment = {
-        "RABBITMQ_NODENAME": f"otd-{secrets.token_hex(4)}@localhost",
-        "RABBITMQ_DIST_PORT": str(free_port()),
-        "RABBITMQ_MNESIA_BASE": str(folder / "mnesia"),
-        "RABBITMQ_LOG_BASE": str(folder / "log"),
-        "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq.conf"),
-        "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "plugins"),
-        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 1:1 +sbwt none",
-        "HOME": str(folder),
-    }
-    process = subprocess.Popen(
-        [SERVER],
-        env={**os.environ, **environment},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    node = OwnNode(folder)
     try:
-        _wait(process, (plain, tls, management), folder)
-        yield OwnNode(
-            port=plain,
-            environment=environment,
-            program=CONTROL,
-            tls=tls,
-            management=management,
-            ca=shown.pem,
-            pid=process.pid,
-        )
+        node.start()
+        yield node
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        node.kill()
 
 
 def _wait(process: subprocess.Popen[bytes], ports: tuple[int, ...], folder: Path) -> None:

@@ -11,10 +11,10 @@ import pytest
 from otd.bus import seal
 from otd.bus.amqp import AmqpBus, AmqpRelayBus
 from otd.bus.identity import Identity
+from otd.lab import rabbit
+from otd.lab.link import Link
 from otd.pairing import Keys, Member
 from otd.wiring import SystemClock
-from tests.cluster import rabbit
-from tests.cluster.link import Link
 from tests.contracts.bus import BusContract
 from tests.values import T0
 

@@ -28,7 +28,7 @@ from typing import Any
 
 from otd.errors import BadSetting
 
-NAMES: tuple[str, ...] = ("calendars", "explain", "face", "fleet", "latency", "parse", "refresh", "start")
+NAMES: tuple[str, ...] = ("calendars", "explain", "face", "failover", "fleet", "latency", "parse", "refresh", "start")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
