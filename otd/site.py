@@ -77,7 +77,7 @@ class Site:
         BadSetting when the face cannot be served."""
         access = self.settings.face
         if access is not None and self._lists is not None:
-            self._face = wiring.face_at(access, self._known, self._lists, self.relay, self._clock)
+            self._face = wiring.face_at(access, self._known, self._lists, self.relay, self._clock, self.settings.state)
         self.relay.start()
         self._noting.start()
 

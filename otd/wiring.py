@@ -131,14 +131,21 @@ def serve_face(settings: Settings, name: str, lists: Lists, relay: Relay, clock:
     access = settings.relays[name].face
     if access is None:
         raise BadSetting(f"relay {name}", "it has no face", "set face in its settings")
-    return face_at(access, secrets(settings), lists, relay, clock)
+    return face_at(access, secrets(settings), lists, relay, clock, settings.run.state)
 
 
-def face_at(access: FaceAccess, known: Secrets, lists: Lists, relay: Relay, clock: Clock) -> Server:
-    """The same, where `access` says."""
+def face_notes(folder: Path, relay: str) -> tuple[Path, Path]:
+    """Where a relay's face keeps who came to it, and what was asked for the first time."""
+    return folder / f"{relay}-polls.json", folder / f"{relay}-sights.jsonl"
+
+
+def face_at(access: FaceAccess, known: Secrets, lists: Lists, relay: Relay, clock: Clock, folder: Path) -> Server:
+    """The same, where `access` says; what it notes of its visitors goes into the folder."""
     from otd.certificates import CertificateFiles
     from otd.inbound import serve
     from otd.relay.face.app import Face, FaceSettings
+    from otd.relay.face.sightings import Sightings
+    from otd.relay.face.visits import Visits
 
     files = None
     if access.certificate is not None:
@@ -146,7 +153,15 @@ def face_at(access: FaceAccess, known: Secrets, lists: Lists, relay: Relay, cloc
         files = CertificateFiles(
             certificate=access.certificate, key=access.key, password=password, minimum=access.minimum_tls
         )
-    face = Face(lists, on_fetch=relay.fetched, clock=clock, settings=FaceSettings(host=access.host))
+    polls, sights = face_notes(folder, relay.name)
+    face = Face(
+        lists,
+        on_fetch=relay.fetched,
+        clock=clock,
+        settings=FaceSettings(host=access.host),
+        sightings=Sightings(sights),
+        visits=Visits(polls),
+    )
     server = serve(face, name="face", address=access.address, port=access.port, certificate=files)
     relay.face_until = lambda: server.expires
     return server

@@ -8,6 +8,7 @@ import click
 
 from otd.cli.endpoint_actions import pin, probe, push, retry
 from otd.cli.endpoint_lists import compare, show
+from otd.cli.endpoint_polls import polls
 from otd.cli.options import examples, settings_of, with_config, with_json
 from otd.cli.output import named, print_fields, print_json, print_table
 
@@ -41,7 +42,7 @@ def list_(config: str, as_json: bool) -> None:
     )
 
 
-for command in (show, compare, probe, push, pin, retry):
+for command in (show, compare, polls, probe, push, pin, retry):
     endpoints.add_command(command)
 
 

@@ -442,5 +442,5 @@ def test_a_fetch_is_told_at_once_when_the_list_changed_and_else_once_a_minute(en
 def test_the_last_request_of_each_endpoint_is_known(endpoint: Endpointish) -> None:
     endpoint.ask(GET_FOLDER, version="Exchange2010")
     endpoint.ask("<m:Nonsense/>")
-    poll = endpoint.face.polls()["poly1"]
+    poll = endpoint.face.visits.polls["poly1"]
     assert (poll.operation, poll.answered, poll.address, poll.requests) == ("Nonsense", False, "192.0.2.7", 2)

@@ -25,6 +25,7 @@ from otd.relay.face.answers import Options
 from otd.relay.face.credentials import Door, Failures, basic
 from otd.relay.face.served import Served
 from otd.relay.face.sightings import Sightings
+from otd.relay.face.visits import Poll, Visits
 from otd.relay.lists import HeldList, Lists
 
 EWS = "/ews/exchange.asmx"
@@ -61,20 +62,6 @@ class Fetch:
     count: int = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Poll:
-    """The last request of an endpoint that logged in."""
-
-    endpoint: str
-    at: datetime
-    operation: str
-    user_agent: str
-    version: str
-    address: str
-    answered: bool  # False: with an error
-    requests: int = field(default=1)
-
-
 class Face:
     """Serves the lists that a relay holds. `on_fetch` is called in the server's thread and must return at once."""
 
@@ -86,20 +73,16 @@ class Face:
         clock: Clock,
         settings: FaceSettings | None = None,
         sightings: Sightings | None = None,
+        visits: Visits | None = None,
     ) -> None:
         self._lists, self._on_fetch, self._clock = lists, on_fetch, clock
         self.settings = settings or FaceSettings()
-        self.sightings = sightings or Sightings()
+        self.sightings, self.visits = sightings or Sightings(), visits or Visits()
         self._door, self._failures = Door(lists), Failures(self.settings.hold_back)
         self._served: dict[str, Served] = {}
         self._fetched: dict[str, Fetch] = {}
         self._unreported: dict[str, int] = {}
-        self._polls: dict[str, Poll] = {}
         self._held_back = 0
-
-    def polls(self) -> dict[str, Poll]:
-        """The last request of each endpoint that has logged in since the start."""
-        return dict(self._polls)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -162,7 +145,11 @@ class Face:
         if login is not None:
             if not self._lists.is_complete(now) and not self._is_wrong(login.user):
                 return PlainTextResponse("Not all calendars are here yet.\n", 503, headers={"Retry-After": "10"})
+            endpoint = self._door.endpoint_of(login.user)
+            self.visits.refuse(_address(request), endpoint, "password" if endpoint else "unknown", now)
             await self._hold_back(_address(request), login.user, now)
+        elif header:
+            self.visits.refuse(_address(request), "", "scheme", now)
         realm = self._host(request).partition(":")[0]
         return PlainTextResponse(
             "Log in with Basic authentication.\n", 401, headers={"WWW-Authenticate": f'Basic realm="{realm}"'}
@@ -270,17 +257,16 @@ class Face:
     def _note(
         self, held: HeldList, operation: str, agent: str, version: str, address: str, now: datetime, *, answered: bool
     ) -> None:
-        name = held.endpoint.name
-        former = self._polls.get(name)
-        self._polls[name] = Poll(
-            endpoint=name,
-            at=now,
-            operation=operation,
-            user_agent=agent,
-            version=version,
-            address=address,
-            answered=answered,
-            requests=former.requests + 1 if former else 1,
+        self.visits.came(
+            Poll(
+                endpoint=held.endpoint.name,
+                at=now,
+                operation=operation,
+                user_agent=agent,
+                version=version,
+                address=address,
+                answered=answered,
+            )
         )
 
 
