@@ -42,6 +42,9 @@ KNOWN: frozenset[Kind] = WIRE | {
     "truncated",
     "doubled",
     "swapped",
+    "mixed",
+    "shuffled",
+    "zone",
 }
 ENDPOINT = "/ews/exchange.asmx"
 XML = "text/xml; charset=utf-8"
@@ -168,7 +171,8 @@ class Ews:
 
     def _asked(self, envelope: Envelope, account: Account, found: Fault | None) -> Asked:
         """The request with whose mailbox it is about. Raises SoapFault when the account may not act for that one."""
-        swapped = self.mailboxes.get(found.text) if found and found.kind == "swapped" else None
+        other = self.mailboxes.get(found.text) if found and found.kind in ("swapped", "mixed") else None
+        swapped, mixed = (other, None) if found and found.kind == "swapped" else (None, other)
         acting = self._impersonated(envelope.impersonated, account) if envelope.impersonated else None
         return Asked(
             envelope=envelope,
@@ -176,6 +180,7 @@ class Ews:
             acting=acting,
             full_access=lambda mailbox: account.may(account.full_access, mailbox),
             swapped=swapped,
+            mixed=mixed,
             fault=found,
         )
 

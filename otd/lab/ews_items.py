@@ -36,6 +36,7 @@ class Source:
     mailbox: Mailbox
     body_type: BodyType = "Best"
     found: bool = False
+    zone_name: str | None = None  # fault: in place of the zone's own name
 
     @property
     def meeting(self) -> Meeting:
@@ -101,7 +102,8 @@ def _time(name: str, value: Callable[[Source], datetime | None]) -> Callable[[So
 def _zone(name: str) -> Callable[[Source], str]:
     def written(source: Source) -> str:
         zone = source.appointment.timezone
-        return f"<t:{name} Name={attribute(display_name(zone))} Id={attribute(windows_name(zone))}/>"
+        id = windows_name(zone) if source.zone_name is None else source.zone_name
+        return f"<t:{name} Name={attribute(display_name(zone))} Id={attribute(id)}/>"
 
     return written
 

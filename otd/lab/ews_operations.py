@@ -44,6 +44,7 @@ class Asked:
     acting: Mailbox | None  # the impersonated mailbox
     full_access: Callable[[Mailbox], bool]  # whether the account itself may open it
     swapped: Mailbox | None = None  # fault: answer with this one's items
+    mixed: Mailbox | None = None  # fault: with one of this one's items among one's own
     fault: Fault | None = None
 
     def has(self, kind: Kind) -> bool:
@@ -189,6 +190,10 @@ def _page(asked: Asked, folder: etree._Element, view: etree._Element) -> str:
     shown = items[:limit]
     if asked.has("doubled"):
         shown = [item for item in shown for _ in range(2)]
+    if asked.has("shuffled"):
+        shown.reverse()
+    if asked.mixed is not None:
+        shown += list(asked.mixed.view(_window(view)))[:1]
     written = "".join(calendar_item(Source(item=item, mailbox=source, found=True), shape) for item in shown)
     last = "true" if len(items) <= limit and not asked.has("truncated") else "false"
     return (
@@ -218,10 +223,13 @@ def _get_item(asked: Asked) -> Iterator[str]:
     shape = asked.envelope.body[0]
     elements = _wanted(asked, shape, find=False)
     body_type = _body_type(shape.findtext(tag("t:BodyType")))
-    for element in asked.envelope.body[1]:
+    zone_name = asked.fault.text if asked.fault and asked.fault.kind == "zone" else None
+    ids = list(asked.envelope.body[1])
+    for element in reversed(ids) if asked.has("shuffled") else ids:
         try:
             mailbox, item = _item(asked, element)
-            written = calendar_item(Source(item=item, mailbox=mailbox, body_type=body_type), elements)
+            source = Source(item=item, mailbox=mailbox, body_type=body_type, zone_name=zone_name)
+            written = calendar_item(source, elements)
             yield success("GetItem", f"<m:Items>{written}</m:Items>")
         except SoapFault:
             raise

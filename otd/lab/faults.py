@@ -34,6 +34,9 @@ Kind = Literal[
     "elsewhere",  # Graph: the next page is on another host, `text` being its root
     "doubled",  # Graph: each page begins with the last item of the one before; EWS: every item twice
     "swapped",  # another mailbox's items: those of `text`
+    "mixed",  # EWS: another mailbox's first item among one's own
+    "shuffled",  # EWS: items in another order than they were asked for, or than time has them
+    "zone",  # EWS: `text` as the time zone of every item, a name that nobody knows
 ]
 WIRE: frozenset[Kind] = frozenset(("slow", "silent", "drip", "cut", "flood"))
 EVERYONE = ""  # in place of a mailbox: what belongs to none, such as the token endpoint
@@ -122,6 +125,18 @@ def doubled() -> Fault:
 
 def swapped(mailbox: str) -> Fault:
     return Fault(kind="swapped", text=mailbox)
+
+
+def mixed(mailbox: str) -> Fault:
+    return Fault(kind="mixed", text=mailbox)
+
+
+def shuffled() -> Fault:
+    return Fault(kind="shuffled")
+
+
+def zone(name: str) -> Fault:
+    return Fault(kind="zone", text=name)
 
 
 @dataclass(slots=True)

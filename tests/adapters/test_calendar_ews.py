@@ -12,9 +12,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import requests
@@ -930,4 +931,87 @@ def test_a_password_refused_again_and_again_rests_for_the_whole_calendar(lab: La
         assert failed.rest is not None
         rests.append((failed.everywhere, round(failed.rest / timedelta(minutes=1))))
     assert rests == [(False, 1), (False, 1), (True, 30), (True, 30)]
+    calendar.close()
+
+
+# --- what the process, the order and the neighbours must not decide ---------------------------------------------------
+
+
+@pytest.mark.parametrize("process", ["America/Los_Angeles", "Asia/Tokyo"])
+def test_the_zone_of_the_process_moves_no_all_day_meeting(
+    lab: Lab, calendar: EwsCalendar, monkeypatch: pytest.MonkeyPatch, process: str
+) -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    start, end = datetime(2026, 11, 25, tzinfo=berlin), datetime(2026, 11, 26, tzinfo=berlin)
+    lab.lay(planned(all_day=True, zone="Europe/Berlin", start=start.astimezone(UTC), end=end.astimezone(UTC)))
+    lab.fault(faults.zone("Customized Time Zone"))
+    with monkeypatch.context() as patched:
+        patched.setenv("TZ", process)
+        time.tzset()
+        reading = read(calendar, replace(ROOM, timezone="Europe/Berlin"))
+    time.tzset()
+    assert isinstance(reading, Complete), reading
+    assert [(m.start, m.end) for m in reading.meetings] == [(start, end)]
+
+
+@pytest.mark.parametrize("zone", ["tzone://Microsoft/Custom", "Heure d’Europe centrale", ""])
+def test_a_zone_that_nobody_knows_changes_no_time(
+    lab: Lab, calendar: EwsCalendar, recwarn: pytest.WarningsRecorder, zone: str
+) -> None:
+    lab.lay(planned(zone="Europe/Berlin"))
+    lab.fault(faults.zone(zone))
+    assert [(m.start, m.end) for m in meetings(calendar)] == [(T0, T0 + HOUR)]
+    assert not recwarn.list
+
+
+def test_the_order_of_what_comes_does_not_matter(lab: Lab, calendar: EwsCalendar) -> None:
+    lab.lay(*many(7))
+    first = set(meetings(calendar))
+    lab.lay(*many(7), planned("new", subject="New"))
+    lab.fault(faults.shuffled())
+    assert {m.subject for m in meetings(calendar)} == {m.subject for m in first} | {"New"}
+
+
+def test_one_meeting_of_another_room_among_ones_own_is_found_out(lab: Lab, calendar: EwsCalendar) -> None:
+    lab.lay(planned("theirs", subject="Theirs"), mailbox="room2@example.com")
+    lab.lay(*many(3))
+    assert isinstance(read(calendar, a_room("room2@example.com")), Complete)
+    lab.fault(faults.mixed("room2@example.com"), mailbox=ROOM.mailbox, operation="FindItem")
+    failed = error(calendar)
+    assert isinstance(failed, OtdError)
+    lab.exchange.faults.clear()
+    assert len(meetings(calendar)) == 3
+
+
+def test_what_happened_while_the_server_failed_shows_in_the_next_complete_reading(
+    lab: Lab, calendar: EwsCalendar
+) -> None:
+    lab.lay(planned("m1", subject="Stays"), planned("m2", subject="Goes", start=T0 + HOUR, end=T0 + 2 * HOUR))
+    stays, goes = sorted(meetings(calendar), key=lambda m: m.start)
+    mailbox = lab.exchange.mailboxes[ROOM.mailbox]
+    lab.fault(faults.halved(), operation="GetItem", times=1)
+    mailbox.remove(goes.id)
+    mailbox.add(as_meeting(planned("m3", subject="Comes")))
+    assert isinstance(error(calendar), Truncated)
+    assert sorted(m.subject for m in meetings(calendar)) == ["Comes", "Stays"]
+    assert stays.id not in lab.recorder.asked[-1].body.decode()  # what is known of it holds
+
+
+def test_a_cookie_of_one_mailboxs_server_is_not_shown_for_the_next(lab: Lab) -> None:
+    lab.lay(planned())
+    before = lab.recorder.app
+
+    async def baking(scope: Any, receive: Any, send: Any) -> None:
+        async def with_cookie(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], (b"set-cookie", b"X-BackEndCookie=server7; path=/")]
+            await send(message)
+
+        await before(scope, receive, with_cookie)
+
+    lab.recorder.app = baking
+    calendar = lab.calendar(connections=1)
+    assert isinstance(read(calendar), Complete)
+    assert isinstance(read(calendar), Complete)
+    assert all("cookie" not in asked.headers for asked in lab.recorder.asked)
     calendar.close()
