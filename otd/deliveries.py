@@ -233,6 +233,16 @@ def condition(state: EndpointState) -> str:
     return receipt.outcome if receipt.outcome in PERMANENT or receipt.outcome == "differs" else "failing"
 
 
+def is_as_before(receipt: Receipt) -> bool:
+    """Whether it only says that all is still as it was: of these come many, and nobody wants to read them."""
+    return receipt.verb == "read" and receipt.outcome in ("confirmed", "fetched")
+
+
+def list_name(endpoint: str, revision: int) -> str:
+    """What one list is called in logs, from the reading that changed it to the receipt that confirms it."""
+    return f"{endpoint}/{revision}"
+
+
 def is_alive(relay: RelayState, now: datetime) -> bool:
     """Whether it was heard of lately and did not say goodbye."""
     return relay.last_seen is not None and not relay.leaving and now - relay.last_seen < ALIVE

@@ -290,6 +290,7 @@ class Standing:
     """What a refresh has to know before it begins: the database's clock, and what is remembered of the room."""
 
     now: datetime
+    read_at: datetime | None = None  # when it was last read
     rules: str = ""  # the digest of the rules in force, "" before there were any
     frozen: bool = False  # dial strings that are in place stay, see otd.brake
     reading: str = ""  # the digest of the last reading kept of the room
@@ -676,6 +677,7 @@ class Desired:
     digest: str
     list: BookingList
     since: datetime
+    after: datetime | None = None  # when its room was read before, and did not say so yet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -796,6 +798,50 @@ class RelayState:
     last_seen: datetime | None = None
     leaving: bool = False
     clock_offset: timedelta = timedelta(0)
+
+
+# --- numbers ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateCount:
+    """How many rooms of a calendar, or endpoints of a pool, are in a state."""
+
+    lane: str
+    state: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneCount:
+    """A lane's work in numbers; `lateness` is that of the latest row that is due and not begun, in seconds."""
+
+    name: str
+    rows: int
+    due: int
+    parked: int
+    lateness: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookingCount:
+    """How many bookings there are of a platform, with the reason why they have no dial string, "" when they have."""
+
+    platform: str
+    reason: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """Everything in numbers: by names from the settings and by closed sets."""
+
+    rooms: tuple[StateCount, ...] = ()
+    endpoints: tuple[StateCount, ...] = ()
+    lanes: tuple[LaneCount, ...] = ()
+    bookings: tuple[BookingCount, ...] = ()
+    alerts: tuple[tuple[str, int], ...] = ()  # that stand, by cause
+    untold: tuple[tuple[str, int], ...] = ()  # notices, by channel
 
 
 # --- alerts -------------------------------------------------------------------------------------------------------

@@ -15,8 +15,10 @@ import structlog
 
 from otd import deliveries, placing
 from otd.deliveries import GiveUp, Park, Renumber, Send
-from otd.errors import OtdError, Permanent, Unreachable, Unsupported
+from otd.errors import Missing, OtdError, Permanent, Unreachable, Unsupported
+from otd.metrics import Metrics
 from otd.model import (
+    Desired,
     Endpoint,
     EndpointState,
     Fill,
@@ -56,13 +58,21 @@ class Pipeline:
         rules: Rulebook,
         provision: Callable[[str], Settled] = no_provision,
         more: Mapping[WorkKind, Callable[[str], Settled]] | None = None,
+        metrics: Metrics | None = None,
         elsewhere: Mapping[str, tuple[str, ...]] | None = None,
     ) -> None:
         """`provision` makes a relay's user at the broker, or removes it; see otd.provisioning. `more` are use cases for
         other kinds of work, by kind. `elsewhere`: see otd.refresh.Refresh."""
         self._store, self._bus, self._rules = store, bus, rules
+        self._metrics = metrics or Metrics()
         self._refresh = Refresh(
-            store=store, calendars=calendars, rooms=rooms, endpoints=endpoints, rules=rules, elsewhere=elsewhere
+            store=store,
+            calendars=calendars,
+            rooms=rooms,
+            endpoints=endpoints,
+            rules=rules,
+            elsewhere=elsewhere,
+            metrics=self._metrics,
         )
         self._todo: dict[WorkKind, Callable[[str], Settled]] = {
             "refresh": self.refresh_room,
@@ -137,6 +147,15 @@ class Pipeline:
         revision = state.desired.revision if state.desired else 0
         sequence = self._store.sending(state.endpoint.name, step.verb, revision, step.relay)
         delivery = deliveries.delivery(state, step.verb, sequence, self._store.now(), timing)
+        if step.verb != "read":
+            log.info(
+                "delivery sent",
+                list=deliveries.list_name(state.endpoint.name, revision),
+                verb=step.verb,
+                sequence=sequence,
+                relay=step.relay or "any",
+            )
+        self._metrics.sent(step.verb)
         try:
             self._bus.send(delivery, relay=step.relay)
         except Unreachable:
@@ -151,16 +170,33 @@ class Pipeline:
 
     def apply_receipt(self, receipt: Receipt) -> None:
         """What a relay found. One that is older than what is known changes nothing."""
+        before = self._before(receipt)
         if self._store.apply(receipt):
-            log.info(
+            self._metrics.receipt(receipt.verb, receipt.outcome)
+            if before is not None and before.desired is not None:
+                self._count_confirmed(before.desired, before.confirmed_revision, receipt.revision)
+            say = log.debug if deliveries.is_as_before(receipt) else log.info
+            say(
                 "receipt applied",
+                list=deliveries.list_name(receipt.endpoint, receipt.revision),
                 endpoint=receipt.endpoint,
                 relay=receipt.relay,
                 verb=receipt.verb,
-                revision=receipt.revision,
+                sequence=receipt.sequence,
                 outcome=receipt.outcome,
                 detail=receipt.detail,
             )
+
+    def _before(self, receipt: Receipt) -> EndpointState | None:
+        """The endpoint as it is before a receipt that may confirm its list."""
+        with suppress(Missing):
+            return self._store.endpoint(receipt.endpoint) if receipt.outcome in ("confirmed", "fetched") else None
+        return None
+
+    def _count_confirmed(self, desired: Desired, confirmed: int, revision: int) -> None:
+        if revision == desired.revision > confirmed:
+            now = self._store.now()
+            self._metrics.confirmed(now - desired.since, None if desired.after is None else now - desired.after)
 
     def apply_hello(self, hello: Hello) -> None:
         """A relay is there; when it was not before, its pool's endpoints are looked at anew."""

@@ -21,6 +21,7 @@ from otd.model import (
     Brake,
     ChangeNotice,
     Complete,
+    Counts,
     Delivery,
     Desired,
     Emptied,
@@ -308,8 +309,9 @@ class Store(Protocol):
 
     # rooms and lists ----------------------------------------------------------------------------------------------
 
-    def save_reading(self, reading: Reading) -> None:
-        """Remember when the room was read and how many meetings there were, or since when it fails and why."""
+    def save_reading(self, reading: Reading) -> bool:
+        """Remember when the room was read and how many meetings there were, or since when it fails and why; whether it
+        began to fail with this one, fails of something else, or fails no longer."""
         ...
 
     def part(self, endpoint: str, room: str) -> tuple[Booking, ...] | None:
@@ -318,10 +320,10 @@ class Store(Protocol):
 
     def put_part(self, endpoint: str, room: str, bookings: tuple[Booking, ...]) -> None: ...
 
-    def put_desired(self, wanted: BookingList, digest: str) -> int:
+    def put_desired(self, wanted: BookingList, digest: str, *, after: datetime | None = None) -> int:
         """Store the list under a new revision (max of last + 1 and the database's milliseconds) and make the
-        endpoint's `deliver` due at once; returns the revision. The caller decides that it differs. What is known of
-        failures stays: a new list does not make a refused password right."""
+        endpoint's `deliver` due at once; returns the revision. The caller decides that it differs; `after` is when
+        its room was read before. What is known of failures stays: a new list does not make a refused password right."""
         ...
 
     def desired(self, endpoint: str) -> Desired | None: ...
@@ -569,6 +571,10 @@ class Store(Protocol):
     def work(self) -> tuple[WorkState, ...]: ...
 
     def lanes(self) -> tuple[LaneState, ...]: ...
+
+    def counts(self) -> Counts:
+        """Everything in numbers, without opening a list."""
+        ...
 
     def close(self) -> None: ...
 

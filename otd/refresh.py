@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from threading import Lock
 
 import structlog
 
 from otd import bookings, brake
-from otd.deliveries import Timing
+from otd.deliveries import Timing, list_name
 from otd.dialplan import DialPlan
 from otd.dialplan.ruling import Ruling, restored
 from otd.errors import ELSEWHERE, Missing, OtdError, Permanent, Unreachable
 from otd.invites import Site
+from otd.metrics import Metrics
 from otd.model import (
     Booking,
     Complete,
@@ -99,10 +101,12 @@ class Refresh:
         endpoints: Mapping[str, Endpoint],
         rules: Rulebook,
         elsewhere: Mapping[str, tuple[str, ...]] | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         """`elsewhere`: by calendar, the others on which to look for a mailbox that is no longer there."""
         self._store, self._calendars, self._rooms, self._own = store, calendars, rooms, rules
         self._elsewhere = elsewhere or {}
+        self._metrics = metrics or Metrics()
         self._endpoints = endpoints
         self._shown_on = {room: tuple(e for e in endpoints.values() if room in e.rooms) for room in rooms}
         self._rooms_of = Counter(room.calendar for room in rooms.values())
@@ -118,8 +122,11 @@ class Refresh:
         standing = self._store.standing(name)
         rules = self._in_force(standing)
         window = Window(start=standing.now - LOOK_BACK, end=standing.now + rules.policy.ahead)
+        began = time.monotonic()
         reading, calendar = self._read(room, window, rules, standing)
-        self._store.save_reading(reading)
+        self._metrics.reading(calendar, _outcome(reading), timedelta(seconds=time.monotonic() - began))
+        if self._store.save_reading(reading):
+            _log_change(room, calendar, reading)
         if isinstance(reading, Failed):
             raise reading.error
         before: Parts = {e.name: self._store.part(e.name, name) for e in self._shown_on[name]}
@@ -132,7 +139,7 @@ class Refresh:
         for endpoint in self._shown_on[name]:
             if after[endpoint.name] != before[endpoint.name]:
                 self._store.put_part(endpoint.name, name, after[endpoint.name])
-            self._show(endpoint, window, {name: after[endpoint.name]})
+            self._show(endpoint, window, {name: after[endpoint.name]}, standing.read_at)
         changed = self._store.keep_reading(reading, bodies=rules.bodies, known=standing.reading)
         return Settled(after=self._next(room, reading, rules, standing, changed=changed), requests=reading.requests)
 
@@ -241,7 +248,13 @@ class Refresh:
 
     # lists --------------------------------------------------------------------------------------------------------
 
-    def _show(self, endpoint: Endpoint, window: Window, fresh: Mapping[str, tuple[Booking, ...]]) -> None:
+    def _show(
+        self,
+        endpoint: Endpoint,
+        window: Window,
+        fresh: Mapping[str, tuple[Booking, ...]],
+        read_before: datetime | None = None,
+    ) -> None:
         """Bring the endpoint's desired list in line with the parts of its rooms, of which `fresh` are in hand."""
         parts: list[tuple[Booking, ...]] = []
         for room in endpoint.rooms:
@@ -255,8 +268,36 @@ class Refresh:
         # what is over need not be taken off at once: it goes with the next change
         if desired is not None and bookings.digest(desired.list.current(now)) == bookings.digest(wanted.current(now)):
             return
-        revision = self._store.put_desired(wanted.current(now), bookings.digest(wanted.current(now)))
-        log.info("list changed", endpoint=endpoint.name, revision=revision, bookings=len(wanted.bookings))
+        shown = wanted.current(now)
+        revision = self._store.put_desired(shown, bookings.digest(shown), after=read_before)
+        self._metrics.list_changed()
+        log.info(
+            "list changed",
+            list=list_name(endpoint.name, revision),
+            endpoint=endpoint.name,
+            revision=revision,
+            bookings=len(wanted.bookings),
+            rooms=sorted(fresh),
+        )
+
+
+def _outcome(reading: Reading) -> str:
+    match reading:
+        case Failed():
+            return reading.error.code
+        case Empty():
+            return "empty"
+        case _:
+            return "complete"
+
+
+def _log_change(room: Room, calendar: str, reading: Reading) -> None:
+    """That a room cannot be read any more, or can be again: once, and not with each reading."""
+    if isinstance(reading, Failed):
+        error = reading.error
+        log.warning("room not read", room=room.name, calendar=calendar, code=error.code, why=error.why, mend=error.mend)
+    else:
+        log.info("room read again", room=room.name, calendar=calendar, meetings=len(reading.meetings))
 
 
 def _not_found(here: OtdError, other: str, there: OtdError) -> OtdError:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from starlette.routing import BaseRoute
 
-from otd import wiring
+from otd import measuring, wiring
 from otd.certificates import CertificateFiles
 from otd.inbound import Server, serve
 from otd.serve import pairing
@@ -30,6 +30,7 @@ def routes(settings: Settings, store: SqlStore, fingerprint: Callable[[], str]) 
         *shown(fingerprint, signing),
         *pairing.routes(_centre(store, signing)),
         *notifications(store.notified),
+        *measuring.routes(settings, store, wiring.secrets(settings)),
     ]
 
 

@@ -49,6 +49,7 @@ class Site:
         known = settings.secrets(os.environ)
         self._lists: Lists | None = None
         self._face: Server | None = None
+        self._metrics: Server | None = None
         self._memory = Memory(settings.state / "relay.db")
         if settings.face is not None:
             from otd.relay.lists import Lists
@@ -80,6 +81,8 @@ class Site:
             self._face = wiring.face_at(access, self._known, self._lists, self.relay, self._clock, self.settings.state)
         self.relay.start()
         self._noting.start()
+        if self.settings.metrics is not None:
+            self._metrics = self._measured(*self.settings.metrics)
 
     def stop(self) -> None:
         """End what was begun, say goodbye, close."""
@@ -87,11 +90,22 @@ class Site:
         self.relay.stop()
         if self._noting.is_alive():
             self._noting.join()
-        if self._face is not None:
-            self._face.stop()
+        for server in (self._metrics, self._face):
+            if server is not None:
+                server.stop()
         if self._lists is not None:
             self._lists.close()
         self._memory.close()
+
+    def _measured(self, address: str, port: int) -> Server:
+        """Where Prometheus asks how it is; only from this machine."""
+        from otd.inbound import serve
+        from otd.serve.app import application
+        from otd.serve.metrics import RelayCollector, metrics, registry
+
+        began = datetime.now(UTC)
+        app = application(metrics(registry(RelayCollector(lambda: self._how_it_is(began)))))
+        return serve(app, name="metrics", address=address, port=port, certificate=None)
 
     def _note(self) -> None:
         began = datetime.now(UTC)

@@ -20,6 +20,7 @@ from otd.deliveries import Timing
 from otd.dialplan.ruling import Ruling
 from otd.errors import BadSetting
 from otd.judging import settle_rules
+from otd.metrics import Metrics
 from otd.model import Expiry as RunsOut
 from otd.model import Hello, LaneSize, Receipt, Settled
 from otd.pipeline import Pipeline, Rulebook, no_provision
@@ -314,6 +315,8 @@ class Centre:
         self.bus: Bus = bus(settings, self.store, self._clock)
         self.calendars = {name: calendar(settings, name, self._clock) for name in settings.calendars}
         self.rules = rulebook(settings)
+        self.metrics = Metrics()
+        self._listening: Server | None = None
         self.guard = guarding.guard(settings, self.store, secrets(settings), lambda: credential_expiries(settings))
         subscribing = Subscribing(
             store=self.store, calendars=self.calendars, rooms=settings.rooms, hook=hook(settings.serve.public_url)
@@ -328,6 +331,7 @@ class Centre:
             provision=provision(settings, self.store),
             more={**self.guard.work, "subscribe": subscribing.room},
             elsewhere=settings.elsewhere(),
+            metrics=self.metrics,
         )
         self.executor: Executor = (
             executor(self.store, self.pipeline)
@@ -364,6 +368,10 @@ class Centre:
             self.start_relay(name)
         self._watch.start()  # before the first reading: what changes from here on is seen by one or the other
         self.executor.start()
+        if settings.metrics.listen is not None:
+            from otd.measuring import listen
+
+            self._listening = listen(settings, self.store, self.metrics, secrets(settings))
 
     def start_relay(self, name: str) -> None:
         """Start one of the configured relays."""
@@ -394,6 +402,8 @@ class Centre:
 
     def stop(self, *, within: timedelta = timedelta(seconds=20)) -> None:
         """Claim nothing more, end what runs, say goodbye, close. What was not done is done after the next start."""
+        if self._listening is not None:
+            self._listening.stop()
         self._watch.stop()
         self.executor.stop(within=within)
         for relay, side, remembered in self.relays.values():

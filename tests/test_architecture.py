@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("otd.model", "otd.errors", "otd.quoting"),
-    ("otd.ports", "otd.outbound", "otd.tunnel", "otd.reach", "otd.inbound", "otd.certificates"),
+    ("otd.ports", "otd.metrics", "otd.outbound", "otd.tunnel", "otd.reach", "otd.inbound", "otd.certificates"),
     (
         "otd.formats",
         "otd.invites",
@@ -57,7 +57,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "otd.executor",
         "otd.serve",
     ),
-    ("otd.settings", "otd.wiring", "otd.serving", "otd.provisioning", "otd.site", "otd.guarding"),
+    ("otd.settings", "otd.wiring", "otd.serving", "otd.provisioning", "otd.site", "otd.guarding", "otd.measuring"),
     ("otd.cli", "otd.lab", "workers"),
 )
 RIM = LAYERS[4]

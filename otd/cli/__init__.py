@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("otd.cli.status:status", "Show rooms, endpoints, relays, what is due and what fails."),
     "explain": ("otd.cli.explain:explain", "Say why a screen shows what it shows, or does not."),
     "alerts": ("otd.cli.alerts:alerts", "List what needs a person now; try the ways to tell people."),
+    "metrics": ("otd.cli.metrics:metrics", "Show metrics; print alert rules and a dashboard."),
     "release": ("otd.cli.release:release", "Let go what the brake holds."),
     "lab": ("otd.cli.lab:lab", "Start the simulated Exchange server and codecs."),
     "bench": ("otd.cli.bench:bench", "Measure, each figure beside its floor and its limit."),

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 import otd
-from otd.deliveries import seen_digest
+from otd.deliveries import is_as_before, list_name, seen_digest
 from otd.errors import BadSetting, Busy, Denied, OtdError, Permanent, Untrusted
 from otd.model import Booking, Delivery, Difference, Endpoint, Facts, Fill, Hello, Outcome, Receipt
 from otd.outbound import Deadline
@@ -126,12 +126,13 @@ class Relay:
         with self._lanes.of(delivery.endpoint.name, first=delivery.verb != "read"):
             receipt = self.carry_out(delivery)
         self._counted[receipt.outcome] += 1
-        log.info(
+        say = log.debug if is_as_before(receipt) else log.info
+        say(
             "delivery handled",
+            list=list_name(receipt.endpoint, receipt.revision),
             relay=self.name,
-            endpoint=receipt.endpoint,
             verb=receipt.verb,
-            revision=receipt.revision,
+            sequence=receipt.sequence,
             outcome=receipt.outcome,
         )
         self._bus.receipt(receipt)

@@ -23,6 +23,7 @@ from otd.settings.tables import (
     EwsTable,
     FilesTable,
     GraphTable,
+    MetricsTable,
     RelayTable,
     ServeTable,
 )
@@ -34,6 +35,7 @@ from otd.settings.values import (
     CalendarSettings,
     FaceAccess,
     FilesAccess,
+    MetricsSettings,
     Pool,
     ReadingSettings,
     RelaySettings,
@@ -149,6 +151,7 @@ def _settings(path: Path, tables: Tables, mistakes: tuple[Mistake, ...]) -> Sett
         bus=_bus(tables, cas),
         readings=ReadingSettings(**_keys(tables.readings)),
         alerts=_alerts(tables.alerts, cas),
+        metrics=_metrics(tables.metrics),
         serve=_serve(tables.serve, folder),
         audit=AuditSettings(**_keys(tables.audit)),
         cas=MappingProxyType(cas),
@@ -253,6 +256,13 @@ def _alerts(table: AlertsTable, cas: Mapping[str, Path]) -> AlertSettings:
             ca_file=str(cas[table.webhook_ca]) if table.webhook_ca else "",
         )
     return AlertSettings(concern=concern, mail=mail, webhook=webhook)
+
+
+def _metrics(table: MetricsTable) -> MetricsSettings:
+    if not table.listen:
+        return MetricsSettings(token=table.token)
+    host, port = host_and_port(table.listen)
+    return MetricsSettings(listen=(host, 9464 if port is None else port), token=table.token)
 
 
 def _serve(table: ServeTable, folder: Path) -> ServeSettings:

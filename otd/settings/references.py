@@ -28,6 +28,7 @@ def check_references(merged: Merged, tables: Tables, folder: Path) -> None:
     _rules(merged, tables)
     _serve(merged, tables, folder)
     _alerts(merged, tables)
+    _metrics(merged, tables)
     _notified(merged, tables)
     for name, file in tables.cas.items():
         if not (folder / file).is_file():
@@ -195,6 +196,16 @@ def _notified(merged: Merged, tables: Tables) -> None:
                 "nothing says where Exchange Online can call us",
                 'write [serve] public_url = "https://otd.example.com", and run `otd serve` behind it',
             )
+
+
+def _metrics(merged: Merged, tables: Tables) -> None:
+    table = tables.metrics
+    if table.listen in ("", UNKNOWN) or table.token:
+        return
+    host = host_and_port(table.listen)[0]
+    if not (host in ("localhost", "::1") or host.startswith("127.")):
+        mend = "name a secret in token, which Prometheus shows (authorization: credentials), or listen on 127.0.0.1"
+        merged.mistake(("metrics", "listen"), "without a token only this machine may ask", mend)
 
 
 def _bus(merged: Merged, tables: Tables) -> None:

@@ -47,6 +47,7 @@ class RelayTable:
     state: Text = "state"
     concurrency: Annotated[int, Strict(), Ge(1), Le(1000)] = 64
     log: LogForm = "console"
+    metrics: Address = ""
 
 
 @with_config(_STRICT)
@@ -102,6 +103,7 @@ class SiteRelay:
     state: Path
     concurrency: int
     log: Literal["console", "json"]
+    metrics: tuple[str, int] | None  # where Prometheus finds it, on this machine
     proxy: ProxyTable
     reach: Reach
     face: FaceAccess | None
@@ -150,6 +152,7 @@ def load(path: Path) -> SiteRelay:
         state=folder / said.state,
         concurrency=said.concurrency,
         log=said.log,
+        metrics=_metrics(said.metrics),
         proxy=tables.proxy,
         reach=reach_of(tables.reach.networks, lab=tables.reach.lab),
         face=_face(face, folder),
@@ -190,6 +193,13 @@ def _check(merged: Merged, tables: _Tables, folder: Path) -> None:
             merged.mistake(("proxy", "url"), error.why, error.mend)
     elif tables.proxy.username or tables.proxy.bypass:
         merged.mistake(("proxy",), "there is no url", "add url = ..., or leave the section out")
+
+
+def _metrics(address: str) -> tuple[str, int] | None:
+    if not address:
+        return None
+    host, port = host_and_port(address)
+    return host, 9464 if port is None else port
 
 
 def _face(table: FaceTable, folder: Path) -> FaceAccess | None:

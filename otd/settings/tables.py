@@ -282,6 +282,15 @@ class AlertsTable:
 
 @with_config(_STRICT)
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MetricsTable:
+    """[metrics]: where Prometheus finds `otd run` and each worker, and what it has to show"""
+
+    listen: Address = ""
+    token: SecretName = ""
+
+
+@with_config(_STRICT)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SecretsTable:
     """[secrets]: the places where secrets are looked for, besides the environment"""
 
@@ -313,6 +322,7 @@ SINGLE: dict[str, type] = {
     "readings": ReadingsTable,
     "audit": AuditTable,
     "alerts": AlertsTable,
+    "metrics": MetricsTable,
     "secrets": SecretsTable,
     "serve": ServeTable,
 }

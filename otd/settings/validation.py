@@ -28,6 +28,7 @@ from otd.settings.tables import (
     EwsTable,
     FilesTable,
     GraphTable,
+    MetricsTable,
     PolicyTable,
     PoolTable,
     ReadingsTable,
@@ -45,6 +46,7 @@ ENVIRONMENT = {
     "OTD_DATABASE": ("run", "database"),
     "OTD_STATE": ("run", "state"),
     "OTD_LOG": ("run", "log"),
+    "OTD_METRICS": ("metrics", "listen"),
     "OTD_SECRETS_FILE": ("secrets", "file"),
     "OTD_SECRETS_FOLDER": ("secrets", "folder"),
 }
@@ -75,6 +77,7 @@ class Tables:
     audit: AuditTable = field(default_factory=AuditTable)
     secrets: SecretsTable = field(default_factory=SecretsTable)
     alerts: AlertsTable = field(default_factory=AlertsTable)
+    metrics: MetricsTable = field(default_factory=MetricsTable)
     serve: ServeTable = field(default_factory=ServeTable)
     cas: dict[str, str] = field(default_factory=dict)
 
@@ -206,7 +209,7 @@ def _overridden(merged: Merged, section: str, table: Table, environment: Mapping
         if where != section or not environment.get(variable):
             continue
         value = environment[variable]
-        if key != "log" and "://" not in value:
+        if key not in ("log", "listen") and "://" not in value:
             value = str(Path(value).absolute())
         try:
             _adapter(cast(Hashable, type(table))).validate_python({key: value})

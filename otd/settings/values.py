@@ -167,6 +167,14 @@ class AlertSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MetricsSettings:
+    """Where metrics are to be had from `otd run` and each worker, None: nowhere. `token` names a secret."""
+
+    listen: tuple[str, int] | None = None
+    token: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BusSettings:
     """The broker between the centre and relays that are processes of their own."""
 
@@ -195,6 +203,7 @@ class Settings:
     bus: BusSettings | None  # None: the relays are in this process
     readings: ReadingSettings
     alerts: AlertSettings
+    metrics: MetricsSettings
     serve: ServeSettings
     audit: AuditSettings
     cas: Mapping[str, Path]  # files of certificate authorities; `trust = "ca:NAME"` of an endpoint names one
@@ -248,6 +257,8 @@ class Settings:
         for name in (mail.login if mail else "", *((webhook.secret_url, webhook.token) if webhook else ())):
             if name:
                 users.setdefault(name, []).append("alerts")
+        if self.metrics.token:
+            users.setdefault(self.metrics.token, []).append("metrics")
         if self.serve.passphrase:
             users.setdefault(self.serve.passphrase, []).append("otd serve")
         return {name: tuple(who) for name, who in users.items()}

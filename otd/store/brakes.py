@@ -14,7 +14,7 @@ from otd.brake import Floor
 from otd.model import Booking, Brake, Emptied, SavedRuling, Standing
 from otd.pacing import asked_today
 from otd.store import audit, claims, records
-from otd.store.tables import at, brakes, emptied, lanes, readings, rooms, rulings, span, work
+from otd.store.tables import at, at_or_none, brakes, emptied, lanes, readings, rooms, rulings, span, work
 from otd.store.transaction import Transaction
 
 RULES = "rules"  # no calendar can have this name's brake, see otd.settings
@@ -43,6 +43,7 @@ def standing(tx: Transaction, room: str) -> Standing:
             newest.label("reading"),
             mark.label("mark"),
             lane.label("lane"),
+            select(rooms.c.read_at).where(rooms.c.name == room).scalar_subquery().label("read_at"),
             *(
                 select(column).where(lanes.c.name == lane).scalar_subquery().label(column.name)
                 for column in (lanes.c.budget, lanes.c.asked, lanes.c.day)
@@ -51,6 +52,7 @@ def standing(tx: Transaction, room: str) -> Standing:
     ).one()
     return Standing(
         now=at(row.now),
+        read_at=at_or_none(row.read_at),
         rules=row.rules or "",
         frozen=row.frozen is not None,
         reading=row.reading or "",

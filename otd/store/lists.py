@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, func, select, update
@@ -32,7 +33,7 @@ def save_reading_as_before(tx: Transaction, reading: Reading) -> bool:
     return saved.rowcount == 1
 
 
-def save_reading(tx: Transaction, reading: Reading) -> None:
+def save_reading(tx: Transaction, reading: Reading) -> bool:
     """See `otd.ports.Store.save_reading`; that it fails, or does so no longer, goes into the audit."""
     which = rooms.c.name == reading.room
     before = tx.connection.execute(select(rooms.c.code).where(which).with_for_update()).one_or_none()
@@ -40,9 +41,11 @@ def save_reading(tx: Transaction, reading: Reading) -> None:
         raise not_configured(reading.room)
     tx.connection.execute(update(rooms).where(which).values(_failed(tx, reading) | _read(tx, reading)))
     error = reading.error if isinstance(reading, Failed) else None
-    if before.code != (line(error.code, 64) if error else ""):
-        said = audit.Said(why=line(error.why), mend=line(error.mend)) if error else None
-        audit.note(tx, "reading", f"room:{reading.room}", error.code if error else "read", said=said)
+    if before.code == (line(error.code, 64) if error else ""):
+        return False
+    said = audit.Said(why=line(error.why), mend=line(error.mend)) if error else None
+    audit.note(tx, "reading", f"room:{reading.room}", error.code if error else "read", said=said)
+    return True
 
 
 def _failed(tx: Transaction, reading: Reading) -> dict[str, object]:
@@ -86,7 +89,7 @@ def _part(endpoint: str, room: str) -> str:
     return f"parts/{endpoint}/{room}"
 
 
-def put_desired(tx: Transaction, wanted: BookingList, digest: str) -> int:
+def put_desired(tx: Transaction, wanted: BookingList, digest: str, after: datetime | None = None) -> int:
     """A parked delivery stays parked, since a new list is no new password; but a list that the endpoint did not take
     may be followed by one that it takes."""
     locked = select(endpoints).where(endpoints.c.name == wanted.endpoint).with_for_update()
@@ -101,6 +104,7 @@ def put_desired(tx: Transaction, wanted: BookingList, digest: str) -> int:
             digest=digest,
             desired=sealed,
             desired_since=tx.now,
+            desired_after=None if after is None else ms(after),
         )
         .returning(endpoints.c.revision, endpoints.c.outcome)
     ).one_or_none()
@@ -146,7 +150,13 @@ def desired_of(tx: Transaction, row: Any) -> Desired | None:
     if row.desired is None:
         return None
     wanted = records.load(BookingList, tx.vault.open(_desired(row.name), bytes(row.desired)))
-    return Desired(revision=row.revision, digest=row.digest, list=wanted, since=at(row.desired_since))
+    return Desired(
+        revision=row.revision,
+        digest=row.digest,
+        list=wanted,
+        since=at(row.desired_since),
+        after=at_or_none(row.desired_after),
+    )
 
 
 def room_states(tx: Transaction) -> tuple[RoomState, ...]:

@@ -21,6 +21,7 @@ from otd.model import (
     Brake,
     ChangeNotice,
     Complete,
+    Counts,
     Desired,
     Emptied,
     Empty,
@@ -57,6 +58,7 @@ from otd.store import (
     audit,
     brakes,
     claims,
+    counting,
     keeping,
     kept,
     learning,
@@ -225,12 +227,12 @@ class SqlStore:
 
     # rooms and lists ----------------------------------------------------------------------------------------------
 
-    def save_reading(self, reading: Reading) -> None:
+    def save_reading(self, reading: Reading) -> bool:
         with self._writing_once() as tx:
             if lists.save_reading_as_before(tx, reading):
-                return
+                return False
         with self._writing() as tx:
-            lists.save_reading(tx, reading)
+            return lists.save_reading(tx, reading)
 
     def part(self, endpoint: str, room: str) -> tuple[Booking, ...] | None:
         with self._reading_once() as tx:
@@ -240,9 +242,9 @@ class SqlStore:
         with self._writing_once() as tx:
             lists.put_part(tx, endpoint, room, bookings)
 
-    def put_desired(self, wanted: BookingList, digest: str) -> int:
+    def put_desired(self, wanted: BookingList, digest: str, *, after: datetime | None = None) -> int:
         with self._writing() as tx:
-            return lists.put_desired(tx, wanted, digest)
+            return lists.put_desired(tx, wanted, digest, after)
 
     def desired(self, endpoint: str) -> Desired | None:
         with self._reading_once() as tx:
@@ -490,6 +492,10 @@ class SqlStore:
     def lanes(self) -> tuple[LaneState, ...]:
         with self._reading_once() as tx:
             return claims.lane_states(tx)
+
+    def counts(self) -> Counts:
+        with self._reading() as tx:
+            return counting.counts(tx)
 
     def close(self) -> None:
         self._database.close()

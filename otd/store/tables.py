@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from otd.model import EPOCH
 
-HEAD = "0009"  # the migration that makes exactly these tables; a test compares. Numbers, so that newer is greater
+HEAD = "0010"  # the migration that makes exactly these tables; a test compares. Numbers, so that newer is greater
 VERSION_TABLE = "otd_version"
 
 LONGEST = timedelta(days=36_500)  # "never" for whoever adds it to now; keeps sums within what a datetime can say
@@ -110,6 +110,7 @@ endpoints = Table(
     Column("digest", String(128), nullable=False, default=""),
     Column("desired", LargeBinary),  # sealed
     Column("desired_since", BigInteger),
+    Column("desired_after", BigInteger),  # when its room was read before, and did not say so yet
     Column("sequence", BigInteger, nullable=False, default=0),  # of the last delivery
     Column("sent_verb", String(16), nullable=False, default=""),
     Column("sent_revision", BigInteger, nullable=False, default=0),
