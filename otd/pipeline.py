@@ -186,6 +186,15 @@ class Pipeline:
                 outcome=receipt.outcome,
                 detail=receipt.detail,
             )
+        else:  # it came twice, late, or from where nothing was sent to
+            log.info(
+                "receipt passed over",
+                endpoint=receipt.endpoint,
+                relay=receipt.relay,
+                revision=receipt.revision,
+                sequence=receipt.sequence,
+                outcome=receipt.outcome,
+            )
 
     def _before(self, receipt: Receipt) -> EndpointState | None:
         """The endpoint as it is before a receipt that may confirm its list."""
