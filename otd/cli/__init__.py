@@ -31,6 +31,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "explain": ("otd.cli.explain:explain", "Say why a screen shows what it shows, or does not."),
     "alerts": ("otd.cli.alerts:alerts", "List what needs a person now; try the ways to tell people."),
     "metrics": ("otd.cli.metrics:metrics", "Show metrics; print alert rules and a dashboard."),
+    "replay": ("otd.cli.replay:replay", "Run stored readings through today's rules, and print what differs."),
+    "readings": ("otd.cli.readings:readings", "List stored readings, and export one to look at elsewhere."),
     "release": ("otd.cli.release:release", "Let go what the brake holds."),
     "lab": ("otd.cli.lab:lab", "Start the simulated Exchange server and codecs."),
     "bench": ("otd.cli.bench:bench", "Measure, each figure beside its floor and its limit."),

@@ -152,7 +152,7 @@ def check(file: str | None, config: str | None, as_json: bool) -> int:
     from otd.dialplan.review import review
 
     found = desk(config)
-    plan = _plan_of(file, found) if file else found.plan
+    plan = plan_of(file, found) if file else found.plan
     findings = review(plan)
     if as_json:
         from otd.cli.output import print_json
@@ -169,7 +169,7 @@ def _finding(one: Finding) -> dict[str, str]:
     return {"kind": one.kind, "rule": one.rule, "other": one.other, "why": one.why, "mend": one.mend}
 
 
-def _plan_of(file: str, at: Desk) -> DialPlan:
+def plan_of(file: str, at: Desk) -> DialPlan:
     """The site's dial plan with the rules of this file in place of its own. Raises BadSetting with every mistake.
 
     The file has [[rules]] or [[dialplan.rules]]; with a `version` it is a rule set that replaces the one that came
@@ -225,7 +225,7 @@ def try_rules(file: str, files: tuple[str, ...], room: str, config: str | None, 
     """
     found = desk(config, room)
     reader = Reader(found.zone)
-    rows = [(name, meeting, one) for name, meeting, one in _trials(reader, files, found, _plan_of(file, found))]
+    rows = [(name, meeting, one) for name, meeting, one in _trials(reader, files, found, plan_of(file, found))]
     counts: Counter[str] = Counter(one.effect for _, _, one in rows)
     changed = [row for row in rows if row[2].effect != "same"]
     if as_json:

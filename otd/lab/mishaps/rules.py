@@ -50,19 +50,17 @@ gateway = "gateway.contoso.example"
 last = true
 
 [[dialplan.rules]]
-name = "webex-stated"
-enabled = false
-
-[[dialplan.rules]]
-name = "webex-number"
-enabled = false
+name = "teams-poly"
+platform = "teams"
+partner = "poly"
+template = "{{ vtc_id }}@t.plcm.vc"
 """
 
 
 def _held(office: Office) -> None:
-    """Rules that would give this meeting its Join, and take away those of others: the brake holds them."""
+    """Rules that would give this meeting its Join, and change those of others: the brake holds them."""
     office.book(ROOM, "teams-only.html")
-    office.book("atrium", "webex.html")
+    office.book("atrium")
     office.settle(ROOM)
     office.settle("atrium")
     office.add(_GATEWAY)
@@ -111,7 +109,7 @@ MISHAPS = (
         name="the rule makes no dial string",
         room=ROOM,
         cause="dial_invalid",
-        happens=_rule(_POLY + 'template = "{{ tenant_key }} {{ vtc_id }}"'),
+        happens=_rule('name = "stated-sip"\nplatform = "sip"\ntemplate = "{{ sip }} or so"', "sip.txt"),
         mend=_without_it,
     ),
     Mishap(name="the brake holds the rules", room=ROOM, cause="brake_rules", happens=_held, mend=_released),
