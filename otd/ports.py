@@ -572,6 +572,10 @@ class Store(Protocol):
 
     def lanes(self) -> tuple[LaneState, ...]: ...
 
+    def unsettled(self, limit: int) -> tuple[EndpointState, ...]:
+        """Endpoints that do not show their newest list, as far as their columns tell; at most so many."""
+        ...
+
     def counts(self) -> Counts:
         """Everything in numbers, without opening a list."""
         ...

@@ -40,7 +40,7 @@ def list_(cleared: bool, config: str, as_json: bool) -> int:
     if not rows:
         click.echo("No alert stands.")
         return 0
-    from otd.cli.status import ago
+    from otd.cli.spans import ago
 
     heads = ["thing", "since", "cause", "why", "found"]
     cells = [[r["thing"], ago(r["raised_at"], now), r["cause"], r["sentence"], r["detail"] or "-"] for r in rows]

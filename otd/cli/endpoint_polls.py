@@ -9,7 +9,7 @@ import click
 
 from otd.cli.options import examples, settings_of, with_config, with_json
 from otd.cli.output import print_json, print_table
-from otd.cli.status import ago
+from otd.cli.spans import ago
 
 if TYPE_CHECKING:
     from otd.settings import Settings

@@ -493,6 +493,10 @@ class SqlStore:
         with self._reading_once() as tx:
             return claims.lane_states(tx)
 
+    def unsettled(self, limit: int) -> tuple[EndpointState, ...]:
+        with self._reading() as tx:
+            return watching.unsettled(tx, limit)
+
     def counts(self) -> Counts:
         with self._reading() as tx:
             return counting.counts(tx)

@@ -36,6 +36,15 @@ def watched(tx: Transaction, before: timedelta, after: timedelta) -> tuple[Endpo
     return learning.joined(tx, placements.joined(tx, tuple(found)))
 
 
+def unsettled(tx: Transaction, limit: int) -> tuple[EndpointState, ...]:
+    """See `otd.ports.Store.unsettled`."""
+    right = (endpoints.c.outcome == "confirmed") & (endpoints.c.applied_revision == endpoints.c.revision)
+    fetched = (endpoints.c.outcome == "") & (endpoints.c.confirmed_revision == endpoints.c.revision)
+    query = select(endpoints).where(~(right | fetched) | endpoints.c.leaving.is_not(None))
+    found = tuple(receipts.state_of(tx, row) for row in tx.connection.execute(query.limit(limit)).all())
+    return learning.joined(tx, placements.joined(tx, found))
+
+
 def joinless(tx: Transaction, before: timedelta, after: timedelta) -> tuple[Joinless, ...]:
     """See `otd.ports.Store.joinless`."""
     found = {
