@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -40,6 +40,7 @@ class GraphAccess:
     root: str = ""  # instead of the cloud's, for a laboratory: https://HOST[:PORT]
     ca_file: str = ""  # a PEM file of CAs to trust instead of the system's
     page_size: int = 100
+    gather: timedelta = timedelta(milliseconds=10)  # how long the first request of a batch waits for others
 
     def addresses(self) -> tuple[str, str]:
         """Authority and Graph root, without a slash at the end."""

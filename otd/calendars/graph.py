@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import quote, unquote, urlencode
 
 from otd.calendars.access import GraphAccess
+from otd.calendars.graph_batch import Batches
 from otd.calendars.graph_line import Call, GraphLine
 from otd.calendars.graph_subscriptions import renew, subscribe
 from otd.calendars.memo import Memo
@@ -61,6 +62,8 @@ class GraphCalendar:
         self._access, self._clock = access, clock
         self._root = access.addresses()[1]
         self._line = GraphLine(name, access, secrets=secrets, clock=clock, prefer=PREFER, limit=PAGE_LIMIT)
+        self._batches = Batches(self._line, clock, access.gather)
+        self._read: set[str] = set()  # mailboxes that were read in this process
         self._memo: Memo[_Kept] = Memo()
         self._owners = Owners()
         self._turns = Turns(f"{name}: the mailbox")
@@ -100,7 +103,8 @@ class GraphCalendar:
         """All that Graph gives for the window, or for a little more. Raises OtdError and TimeoutError."""
         where, zone = call.where, zone_of(room)
         url = self._view(room.mailbox, window)
-        body = self._line.get(url, call)
+        body = (self._line if room.mailbox in self._read else self._batches).get(url, call)
+        self._read.add(room.mailbox)
         key, digest = (room.mailbox, room.timezone), sha256(body).digest()
         kept = self._memo.get(key)
         if kept is not None and kept.digest == digest:

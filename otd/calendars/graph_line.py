@@ -39,7 +39,7 @@ class GraphLine:
     ) -> None:
         """`prefer` goes with every request; no answer may be larger than `limit` bytes."""
         self._name, self._access, self._secrets, self._clock = name, access, secrets, clock
-        self._prefer, self._limit = prefer, limit
+        self.prefer, self._limit = prefer, limit
         self.root = access.addresses()[1]
         self._lock = Lock()
         self._opened: tuple[Http, Tokens] | None = None
@@ -78,7 +78,7 @@ class GraphLine:
         call.requests += 1
         headers = {
             "Authorization": f"Bearer {token}",
-            "Prefer": self._prefer,
+            "Prefer": self.prefer,
             "Accept": "application/json",
             "client-request-id": str(uuid4()),
         }

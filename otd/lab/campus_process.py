@@ -33,9 +33,10 @@ SERVICE_ACCOUNT = "CAMPUS\\svc-otd"
 class CampusProcess:
     """The parent's side: starts the child, and ends it."""
 
-    def __init__(self, *, rooms: int, seed: int = 1, latency: float = 0.0) -> None:
-        """`latency` is how many seconds every answer takes."""
-        asked = {"rooms": rooms, "seed": seed, "latency": latency}
+    def __init__(self, *, rooms: int, seed: int = 1, latency: float = 0.0, at_once: int = 0) -> None:
+        """`latency` is how many seconds every answer takes; `at_once` how many requests Graph answers at once before it
+        says that there are too many, 0 for any number."""
+        asked = {"rooms": rooms, "seed": seed, "latency": latency, "at_once": at_once}
         self._child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             [sys.executable, "-m", "otd.lab.campus_process", json.dumps(asked)],
             stdin=subprocess.PIPE,
@@ -141,6 +142,7 @@ def main(asked: Mapping[str, Any]) -> None:
     campus = Campus(rooms=asked["rooms"], seed=asked["seed"])
     served = _Served(campus, Graph(campus), Ews(campus))
     served.graph.latency = served.ews.latency = asked["latency"]
+    served.graph.tenant_at_once = asked["at_once"]
     secret, certificate = secrets.token_urlsafe(24), self_signed("otd-lab-campus")
     served.graph.tenant.register(CLIENT_ID, secret=secret)
     served.ews.account(SERVICE_ACCOUNT, secret)

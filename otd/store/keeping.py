@@ -8,7 +8,7 @@ only what the newest reading of a room holds may be needed although its `used_at
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -42,15 +42,18 @@ class Digests:
         self._vault, self._lock = vault, Lock()
         self._known: OrderedDict[tuple[int, bool], bytes] = OrderedDict()
 
-    def of(self, meeting: Meeting, *, bodies: bool) -> bytes:
-        """The digest of what is kept of this meeting."""
+    def of(self, meeting: Meeting, *, bodies: bool, texts: dict[bytes, str] | None = None) -> bytes:
+        """The digest of what is kept of this meeting; what that is goes into `texts` when it had to be made."""
         key = (hash(meeting), bodies)
         with self._lock:
             found = self._known.get(key)
             if found is not None:
                 self._known.move_to_end(key)
                 return found
-        found = self._vault.digest(records.dump(kept_form.kept(meeting, bodies=bodies)))
+        text = records.dump(kept_form.kept(meeting, bodies=bodies))
+        found = self._vault.digest(text)
+        if texts is not None:
+            texts[found] = text
         with self._lock:
             self._known[key] = found
             while len(self._known) > REMEMBERED:
@@ -75,8 +78,15 @@ def digests_of_latest(tx: Transaction, room: str) -> frozenset[bytes]:
     return frozenset(_split(newest.meetings)) if newest is not None else frozenset()
 
 
-def keep(tx: Transaction, reading: Complete | Empty, found: dict[bytes, Meeting], *, bodies: bool) -> bool:
-    """See `otd.ports.Store.keep_reading`; `found` are the meetings by digest."""
+def keep(
+    tx: Transaction,
+    reading: Complete | Empty,
+    found: dict[bytes, Meeting],
+    texts: Mapping[bytes, str],
+    *,
+    bodies: bool,
+) -> bool:
+    """See `otd.ports.Store.keep_reading`; `found` are the meetings by digest, `texts` what is kept of some of them."""
     locked = tx.connection.execute(select(rooms.c.name).where(rooms.c.name == reading.room).with_for_update())
     if locked.one_or_none() is None:
         raise not_configured(reading.room)
@@ -85,15 +95,20 @@ def keep(tx: Transaction, reading: Complete | Empty, found: dict[bytes, Meeting]
         return False
     superseded = _split(before.meetings) if before is not None else ()
     _use(tx, reading.room, {*found, *superseded})
-    known = set(
-        tx.connection.execute(
-            select(contents.c.digest).where(contents.c.room == reading.room, contents.c.digest.in_(found))
-        ).scalars()
-    )
+    stored = tx.connection.execute(
+        select(contents.c.digest).where(contents.c.room == reading.room, contents.c.digest.in_(found))
+    ).scalars()
+    known = {bytes(digest) for digest in stored}
     new = [
-        {"room": reading.room, "digest": one, "content": _seal(tx, reading.room, one, meeting, bodies)}
+        {
+            "room": reading.room,
+            "digest": one,
+            "content": tx.vault.seal(
+                _place(reading.room, one), texts.get(one) or records.dump(kept_form.kept(meeting, bodies=bodies))
+            ),
+        }
         for one, meeting in found.items()
-        if one not in {bytes(digest) for digest in known}
+        if one not in known
     ]
     if new:
         now = tx.clock()
@@ -116,10 +131,6 @@ def _use(tx: Transaction, room: str, digests: Iterable[bytes]) -> None:
     tx.connection.execute(
         update(contents).where(contents.c.room == room, contents.c.digest.in_(sorted(digests))).values(used_at=tx.now)
     )
-
-
-def _seal(tx: Transaction, room: str, digest: bytes, meeting: Meeting, bodies: bool) -> bytes:
-    return tx.vault.seal(_place(room, digest), records.dump(kept_form.kept(meeting, bodies=bodies)))
 
 
 def _place(room: str, digest: bytes) -> str:

@@ -39,15 +39,22 @@ def load_tuple(kind: type[T], text: str | bytes) -> tuple[T, ...]:
 
 
 def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, str | int):  # most are, so they are looked for first
+        return value
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, timedelta):
         return value // timedelta(microseconds=1)
-    if is_dataclass(value):
-        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+    if names := _names(type(value)):  # type: ignore[arg-type]
+        return {name: _plain(getattr(value, name)) for name in names}
     return value
+
+
+@cache
+def _names(kind: Any) -> tuple[str, ...]:
+    return tuple(f.name for f in fields(kind)) if is_dataclass(kind) else ()
 
 
 @cache

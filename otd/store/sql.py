@@ -270,11 +270,12 @@ class SqlStore:
             return brakes.standing(tx, room)
 
     def keep_reading(self, reading: Complete | Empty, *, bodies: bool = True, known: str = "") -> bool:
-        found = {self._digests.of(meeting, bodies=bodies): meeting for meeting in reading.meetings}
+        texts: dict[bytes, str] = {}
+        found = {self._digests.of(meeting, bodies=bodies, texts=texts): meeting for meeting in reading.meetings}
         if known and known == keeping.digest_of(found):
             return False
         with self._writing() as tx:
-            return keeping.keep(tx, reading, found, bodies=bodies)
+            return keeping.keep(tx, reading, found, texts, bodies=bodies)
 
     def readings(self, room: str, since: datetime, until: datetime) -> tuple[ReadingMark, ...]:
         with self._reading_once() as tx:

@@ -28,7 +28,18 @@ from typing import Any
 
 from otd.errors import BadSetting
 
-NAMES: tuple[str, ...] = ("calendars", "explain", "face", "failover", "fleet", "latency", "parse", "refresh", "start")
+NAMES: tuple[str, ...] = (
+    "calendars",
+    "explain",
+    "face",
+    "failover",
+    "first-fill",
+    "fleet",
+    "latency",
+    "parse",
+    "refresh",
+    "start",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +99,7 @@ class Bench:
 
 def bench(name: str) -> Bench:
     """The benchmark of this name, one of NAMES."""
-    module = import_module(f"{__name__}.{name}")
+    module = import_module(f"{__name__}.{name.replace('-', '_')}")
     return Bench(name=name, sentence=module.SENTENCE, options=getattr(module, "OPTIONS", {}), run=module.run)
 
 
