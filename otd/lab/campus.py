@@ -177,20 +177,23 @@ class Campus(Mailboxes):
         return random.Random(f"{self.seed}/{self.monday}/{number}/{what}")
 
     def _booked(self, room: CampusRoom) -> Iterator[CampusMeeting]:
+        """No two at the same time."""
         chance = self._chance(room.number, "meetings")
         fewest, most = PER_DAY[room.habit]
+        series: set[tuple[int, int]] = set()  # weekday and half hour that a weekly meeting takes
         for week in range(WEEKS):
             for weekday in range(5):
                 day = self.monday + timedelta(weeks=week, days=weekday)
                 starts = sorted(chance.sample(range(_HALF_HOURS), chance.randint(fewest, most)))
                 for start, following in pairwise((*starts, _HALF_HOURS)):
+                    halves = range(start, start + min(following - start, chance.choice((1, 2, 2, 4))))
                     local = datetime.combine(day, time(8), ZoneInfo(room.timezone)) + timedelta(minutes=30 * start)
-                    length = timedelta(minutes=30 * min(following - start, chance.choice((1, 2, 2, 4))))
-                    weekly = week == 0 and chance.random() < 0.05
-                    yield CampusMeeting(
-                        meeting=self._meeting(chance, local.astimezone(UTC), length),
-                        rule=f"FREQ=WEEKLY;COUNT={WEEKS}" if weekly else "",
-                    )
+                    meeting = self._meeting(chance, local.astimezone(UTC), timedelta(minutes=30 * len(halves)))
+                    if week == 0 and chance.random() < 0.05:
+                        series |= {(weekday, half) for half in halves}
+                        yield CampusMeeting(meeting=meeting, rule=f"FREQ=WEEKLY;COUNT={WEEKS}")
+                    elif week == 0 or not series & {(weekday, half) for half in halves}:
+                        yield CampusMeeting(meeting=meeting)
 
     def _meeting(self, chance: random.Random, start: datetime, length: timedelta) -> Meeting:
         outside = chance.random() < 0.08

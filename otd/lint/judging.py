@@ -17,7 +17,8 @@ Sure = Literal["probable", "possible"]
 MOST = 90  # percent of a room's invitations that have to show a mark
 FEW = 3  # with fewer invitations than this, a finding is only possible
 SETTLED = timedelta(hours=1)  # a room that answers by itself has answered by then
-CHANCE = (0.01, 0.05)  # that nothing was there by chance: below the first it is probable, below the second possible
+CHANCE = 0.001  # that nothing was there by chance: below it something is possible,
+EXPECTED = 0.05  # and it is probable when among all rooms fewer than this would show nothing by chance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +56,7 @@ class Linted:
 class _Fleet:
     """What all rooms together show."""
 
+    rooms: int
     read: set[str] = field(default_factory=set)  # uids that have text in some room
     private: set[str] = field(default_factory=set)  # uids that are private in some room
     shares: dict[str, float] = field(default_factory=dict)  # how much of it there is where there is any
@@ -62,7 +64,7 @@ class _Fleet:
 
 def judge(rooms: Sequence[Observed], now: datetime) -> tuple[Linted, ...]:
     """Each room with the settings that are probably wrong, or were and are not any more."""
-    fleet = _Fleet()
+    fleet = _Fleet(rooms=len(rooms))
     for seen in rooms:
         fleet.read |= {one.uid for one in seen.invitations if one.text}
         fleet.private |= {one.uid for one in seen.invitations if one.private}
@@ -203,13 +205,13 @@ def _absent(seen: Observed, mark: str, fleet: _Fleet, setting: str, effect: str)
     if share == 0 or any(getattr(one, mark) for one in seen.invitations):
         return None
     chance = (1 - share) ** count
-    if chance >= CHANCE[1]:
+    if chance >= CHANCE:
         return None
     word = {"private": "marked private", "outside": "from outside"}[mark]
     return Finding(
         settings=(setting,),
         state="wrong",
-        sure="probable" if chance < CHANCE[0] else "possible",
+        sure="probable" if chance * fleet.rooms < EXPECTED else "possible",
         evidence=f"none of {count} invitations is {word}; in other rooms {share:.0%} are",
         effect=effect,
         line=calendar_processing(seen.room.mailbox, (setting,)),
