@@ -168,14 +168,15 @@ def face_at(access: FaceAccess, known: Secrets, lists: Lists, relay: Relay, cloc
     return server
 
 
-def store(settings: Settings, *, exclusive: bool = False) -> SqlStore:
-    """The database of this installation, its tables brought up to date; `exclusive` for the one process that works."""
+def store(settings: Settings, *, exclusive: bool = False, migrate: bool = True) -> SqlStore:
+    """The database of this installation, its tables brought up to date unless told otherwise; `exclusive`
+    for the one process that works."""
     from otd.store.sql import SqlStore
 
     run = settings.run
     password = secrets(settings).get(run.database_password) if run.database_password else ""
     key = database_key(settings)
-    return SqlStore(run.database, key, password=password, exclusive=exclusive, actor=user())
+    return SqlStore(run.database, key, migrate, password=password, exclusive=exclusive, actor=user())
 
 
 def has_database(settings: Settings) -> bool:

@@ -16,6 +16,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("otd.cli.demo:demo", "Show the whole way, from invitations to Join buttons, on simulated systems."),
     "run": ("otd.cli.run:run", "Keep the endpoints' bookings as the calendars say, until stopped."),
     "serve": ("otd.cli.serve:serve", "Answer what comes from the network: pairing of relays, health."),
+    "cluster": ("otd.cli.cluster:cluster", "Look after what workers on several hosts share."),
     "worker": ("otd.cli.worker:worker", "Share the work with other workers, over the broker of [bus]."),
     "init": ("otd.cli.init:init", "Write a commented otd.toml, a secrets file and a first room to start from."),
     "check": ("otd.cli.check:check", "Check the settings, then each calendar, relay and endpoint."),

@@ -70,9 +70,14 @@ def _print(config: str, mistakes: list[Mistake], warnings: list[Mistake], lines:
     if not warnings:
         _line("ok", f"settings {config}")
     for line in lines:
-        more = f"; {line.consequence}" if line.consequence else ""
-        more += f". {line.mend[:1].upper()}{line.mend[1:]}" if line.mend else ""
-        _line("ok" if line.ok else "FAIL", f"{line.kind} {line.name}: {line.tried}: {line.result}{more}")
+        show(line)
+
+
+def show(line: Line) -> None:
+    """Print what was tried and what came of it."""
+    more = f"; {line.consequence}" if line.consequence else ""
+    more += f". {line.mend[:1].upper()}{line.mend[1:]}" if line.mend else ""
+    _line("ok" if line.ok else "FAIL", f"{line.kind} {line.name}: {line.tried}: {line.result}{more}")
 
 
 def _line(word: str, text: str) -> None:

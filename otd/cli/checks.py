@@ -62,7 +62,7 @@ def everything(settings: Settings) -> list[Check]:
     return checks
 
 
-def _failed(kind: str, name: str, tried: str, error: OtdError, consequence: str, mend: str = "") -> Line:
+def failed(kind: str, name: str, tried: str, error: OtdError, consequence: str, mend: str = "") -> Line:
     """The line of an error; `mend` is for one that brings none of its own and that may heal."""
     return Line(
         kind=kind,
@@ -106,7 +106,7 @@ def check_database(settings: Settings) -> Line:
         finally:
             store.close()
     except OtdError as error:
-        return _failed("database", name, "opened it", error, "nothing works without it")
+        return failed("database", name, "opened it", error, "nothing works without it")
     result = f"opens, knows {_counted(rooms, 'room')} and {_counted(endpoints, 'endpoint')}"
     return Line(kind="database", name=name, tried="opened it", ok=True, result=result)
 
@@ -117,7 +117,7 @@ def check_secret(secrets: Secrets, name: str, users: Sequence[str]) -> Line:
     try:
         secrets.get(name)
     except OtdError as error:
-        return _failed("secret", name, tried, error, f"{' and '.join(users)} cannot work")
+        return failed("secret", name, tried, error, f"{' and '.join(users)} cannot work")
     return Line(kind="secret", name=name, tried=tried, ok=True, result="found")
 
 
@@ -129,7 +129,7 @@ def check_credential(settings: Settings, name: str, clock: Clock) -> Line:
     try:
         expiry = wiring.credential_expiry(settings, name)
     except OtdError as error:
-        return _failed("credential", name, tried, error, "no room of it can be read")
+        return failed("credential", name, tried, error, "no room of it can be read")
     if expiry is None or expiry.at is None:
         result = "a secret does not say; write secret_expires, to be warned 30 days ahead"
         return Line(kind="credential", name=name, tried=tried, ok=True, result=result)
@@ -170,9 +170,9 @@ def check_calendar(
         finally:
             calendar.close()
     except OtdError as error:
-        return _failed("calendar", name, tried, error, consequence, mend)
+        return failed("calendar", name, tried, error, consequence, mend)
     if isinstance(reading, Failed):
-        return _failed("calendar", name, tried, reading.error, consequence, mend)
+        return failed("calendar", name, tried, reading.error, consequence, mend)
     return Line(kind="calendar", name=name, tried=tried, ok=True, result=_what_was_read(reading))
 
 
@@ -193,7 +193,7 @@ def check_relay(settings: Settings, name: str) -> Line:
     try:
         wiring.memory(settings, name).close()
     except OtdError as error:
-        return _failed("relay", name, tried, error, f"it cannot start, and pool {pool} is without it")
+        return failed("relay", name, tried, error, f"it cannot start, and pool {pool} is without it")
     count = sum(endpoint.pool == pool for endpoint in settings.endpoints.values())
     return Line(
         kind="relay", name=name, tried=tried, ok=True, result=f"ready; pool {pool} has {_counted(count, 'endpoint')}"
@@ -226,7 +226,7 @@ def _through_its_pool(settings: Settings, endpoint: Endpoint) -> Line:
             raise Missing(f"pool {endpoint.pool}", "no relay is in its pool", "add one to [relays]")
         memory = wiring.memory(settings, relay)
     except OtdError as error:
-        return _failed("endpoint", endpoint.name, "nothing", error, "nothing reaches its screen")
+        return failed("endpoint", endpoint.name, "nothing", error, "nothing reaches its screen")
     try:
         pins = LookedAtPins(memory)
         driver = wiring.drivers(settings, pins)[endpoint.kind]
@@ -248,7 +248,7 @@ def check_endpoint(
     except Untrusted as error:
         consequence = "nothing is sent to it, its screen stays as it is"
         mend = f'if it was replaced or reset, give it trust = "{pins.shown}"; if not, somebody is in between'
-        return _failed(
+        return failed(
             "endpoint",
             endpoint.name,
             tried,
@@ -257,7 +257,7 @@ def check_endpoint(
         )
     except OtdError as error:
         consequence = "its screen stays as it is and follows no change"
-        return _failed("endpoint", endpoint.name, tried, error, consequence, _mend_of_address(endpoint.address))
+        return failed("endpoint", endpoint.name, tried, error, consequence, _mend_of_address(endpoint.address))
     result = f"answers, holds {_counted(count, 'booking')}"
     if pins.new:
         result += f"; its certificate will be pinned when it is first used: {pins.shown}"

@@ -30,7 +30,7 @@ log = structlog.get_logger(__name__)
 
 
 class Witness(Relay):
-    """Says, before it carries out an order, until when that may write; by the machine's clock."""
+    """Says, before it carries out an order, until when that may write, by the machine's clock; and when it is done."""
 
     def carry_out(self, delivery: Delivery) -> Receipt:
         log.info(
@@ -42,7 +42,9 @@ class Witness(Relay):
             act_by=delivery.act_by.timestamp(),
             begun=datetime.now(UTC).timestamp(),
         )
-        return super().carry_out(delivery)
+        receipt = super().carry_out(delivery)
+        log.info("order done", relay=self.name, endpoint=delivery.endpoint.name)
+        return receipt
 
 
 class WrongClock:

@@ -224,7 +224,7 @@ class House:
                 continue  # the line in which it was killed
             if said.get("event") == "order begun":
                 held[said["endpoint"]] = said["revision"]
-            elif said.get("event") == "delivery handled":
+            elif said.get("event") == "order done":
                 held.pop(said["endpoint"], None)
         with self._lock:
             return {name: revision for name, revision in held.items() if self._seen.get(name, (0, 0))[0] < revision}
