@@ -294,6 +294,11 @@ class Store(Protocol):
         tried as if for the first time. The same happens to everything when `adopt` sees changed settings."""
         ...
 
+    def skip(self, kind: WorkKind, name: str, *, why: str = "") -> bool:
+        """A person has what fails left alone: parked until `unpark`, changed settings, or a day has passed. False for a
+        row that does not fail, and for none."""
+        ...
+
     def cut_over(self, pool: str, mode: Mode | None, *, why: str = "") -> None:
         """Run the pool's endpoints in this mode, whatever the settings say; None: as they say. They are due now, and
         tried as if for the first time; one with a mode of its own keeps it. Raises Missing for an unknown pool."""

@@ -29,6 +29,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "relay": ("otd.cli.relay:relay", "Run a relay on this machine: pair it, check its ways, run it."),
     "relays": ("otd.cli.relays:relays", "Let relays in, and look after them, at the centre."),
     "status": ("otd.cli.status:status", "Show rooms, endpoints, relays, what is due and what fails."),
+    "failing": ("otd.cli.failing:failing", "List what fails or is parked; retry it now, or skip it."),
+    "history": ("otd.cli.history:history", "Show what happened to an endpoint or room, and who did what."),
     "explain": ("otd.cli.explain:explain", "Say why a screen shows what it shows, or does not."),
     "alerts": ("otd.cli.alerts:alerts", "List what needs a person now; try the ways to tell people."),
     "metrics": ("otd.cli.metrics:metrics", "Show metrics; print alert rules and a dashboard."),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from otd.cli.options import examples, settings_of, with_config, with_json
+from otd.cli.options import examples, settings_of, with_config, with_json, with_why
 from otd.cli.output import named, print_fields, print_json, progress
 
 if TYPE_CHECKING:
@@ -117,6 +117,7 @@ def push(name: str, config: str) -> int:
         if work is not None and work.parked:
             raise Missing(f"endpoint {name}", f"it needs a person first: {work.error}", f"`otd endpoints retry {name}`")
         store.renumber(name, state.revision)
+        store.note_act(f"endpoint:{name}", "push")
         store.hint("deliver", name)
     verb = "read" if state.mode == "observe" else "put"
     click.echo(f"{name}: its list is due to be {verb} now; `otd status` shows when it is confirmed")
@@ -125,8 +126,9 @@ def push(name: str, config: str) -> int:
 
 @click.command(epilog=examples("otd endpoints retry boardroom-codec"))
 @click.argument("name")
+@with_why
 @with_config
-def retry(name: str, config: str) -> int:
+def retry(name: str, why: str, config: str) -> int:
     """Try the endpoint NAME again at once, as if for the first time, after what it needed a person for is mended."""
     from otd.cli.reaching import opened_store
 
@@ -134,7 +136,7 @@ def retry(name: str, config: str) -> int:
     named("endpoint", name, settings.endpoints)
     with opened_store(settings) as store:
         store.endpoint(name)
-        store.unpark("deliver", name)
+        store.unpark("deliver", name, why=why)
     click.echo(f"{name}: it is tried again now; `otd status` shows what comes of it")
     return 0
 
@@ -174,6 +176,7 @@ def pin(name: str, yes: bool, config: str) -> int:
             memory.repin(name, new)
     if has_database(settings):
         with opened_store(settings) as store:
-            store.unpark("deliver", name)
+            store.note_act(f"endpoint:{name}", "pin", why=f"accepted {new}")
+            store.unpark("deliver", name, why="its new certificate was accepted")
     click.echo(f"{name}: accepted; it is tried again now")
     return 0

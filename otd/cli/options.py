@@ -48,6 +48,13 @@ def with_json(function: Function) -> Function:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")(function)
 
 
+def with_why(function: Function) -> Function:
+    """`--why TEXT` as the parameter `why`."""
+    return click.option("--why", metavar="TEXT", default="", help="The reason, for the audit (`otd history`).")(
+        function
+    )
+
+
 def settings_of(config: str) -> Settings:
     """The settings in this file and the environment. Raises BadSettings with every mistake."""
     import os

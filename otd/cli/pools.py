@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from otd.cli.options import examples, settings_of, with_config, with_json
+from otd.cli.options import examples, settings_of, with_config, with_json, with_why
 from otd.cli.output import named, print_json, print_table
 
 if TYPE_CHECKING:
@@ -36,8 +36,9 @@ def list_(config: str, as_json: bool) -> None:
 @pools.command(epilog=examples("otd pools cutover branch", "otd pools cutover branch --back"))
 @click.argument("name")
 @click.option("--back", is_flag=True, help="Write nothing any more: the other system is in charge again.")
+@with_why
 @with_config
-def cutover(name: str, back: bool, config: str) -> int:
+def cutover(name: str, back: bool, why: str, config: str) -> int:
     """Switch the pool NAME over: from now on OTD writes its endpoints, whatever its settings say.
 
     Kept in the database until it is switched again. Endpoints with a mode of their own keep it. With --back they are
@@ -54,7 +55,7 @@ def cutover(name: str, back: bool, config: str) -> int:
     mode: Mode = "observe" if back else "deliver"
     with opened_store(settings) as store:
         before = store.modes().get(name, pool.mode)
-        store.cut_over(name, mode)
+        store.cut_over(name, mode, why=why)
     configure(settings.run.log)
     structlog.get_logger(__name__).info("pool cut over", pool=name, mode=mode, before=before)
     own = [e.name for e in settings.endpoints.values() if e.pool == name and e.mode not in ("", mode)]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import click
 
-from otd.cli.options import examples, settings_of, with_config
+from otd.cli.options import examples, settings_of, with_config, with_why
 
 
 @click.command(epilog=examples("otd release", "otd release office", "otd release rules"))
 @click.argument("name", required=False, metavar="[CALENDAR|rules]")
+@with_why
 @with_config
-def release(name: str | None, config: str) -> int:
+def release(name: str | None, why: str, config: str) -> int:
     """Let go what the brake holds: the rooms of a CALENDAR that would go empty, or changed rules.
 
     Without a name it only says what is held, since when and why; the exit code is then 1 when something is. Rooms that
@@ -34,9 +35,9 @@ def release(name: str | None, config: str) -> int:
         if name not in {one.name for one in held}:
             known = ", ".join(one.name for one in held)
             raise BadSetting(name, "the brake holds nothing of this name", f"it holds: {known}" if known else "")
-        if name == "rules" and database.release_rules():
+        if name == "rules" and database.release_rules(why=why):
             click.echo("the rules of the settings are in force; every room is read anew")
-        if rooms := database.let_go(name):
+        if rooms := database.let_go(name, why=why):
             click.echo(f"{rooms} rooms of {name} are read anew, and shown as the calendar says")
         return 0
     finally:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from otd.cli.options import examples, settings_of, with_config, with_json
+from otd.cli.options import examples, settings_of, with_config, with_json, with_why
 from otd.cli.output import named, print_fields, print_json, print_table
 from otd.cli.rooms_lint import lint
 
@@ -53,15 +53,16 @@ def show(name: str, config: str, as_json: bool) -> None:
 
 @rooms.command(epilog=examples("otd rooms retry boardroom"))
 @click.argument("name")
+@with_why
 @with_config
-def retry(name: str, config: str) -> None:
+def retry(name: str, why: str, config: str) -> None:
     """Read the room NAME again at once, after what it needed a person for is mended."""
     from otd.cli.reaching import opened_store
 
     settings = settings_of(config)
     named("room", name, settings.rooms)
     with opened_store(settings) as store:
-        store.unpark("refresh", name)
+        store.unpark("refresh", name, why=why)
     click.echo(f"{name}: it is read again now; `otd status` shows what comes of it")
 
 

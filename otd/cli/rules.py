@@ -11,7 +11,7 @@ import click
 
 from otd.cli.group import LazyGroup
 from otd.cli.invitations import Desk, Reader, desk, with_optional_config
-from otd.cli.options import examples, settings_of, with_config, with_json
+from otd.cli.options import examples, settings_of, with_config, with_json, with_why
 
 if TYPE_CHECKING:
     from otd.dialplan import DialPlan, Rule
@@ -297,8 +297,9 @@ def _briefly(dialled: Dialled) -> str:
 
 
 @click.command(epilog=examples("otd rules revert"))
+@with_why
 @with_config
-def revert(config: str) -> int:
+def revert(why: str, config: str) -> int:
     """Go back to the rules that were in force before.
 
     Refuses the rules that the brake holds; when it holds none, goes back from those in force to the last before them.
@@ -309,7 +310,7 @@ def revert(config: str) -> int:
 
     database = store(settings_of(config))
     try:
-        ruling = database.revert_rules()
+        ruling = database.revert_rules(why=why)
     finally:
         database.close()
     if ruling is None:

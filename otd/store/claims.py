@@ -47,7 +47,15 @@ JITTER = 0.1  # the share of a period by which it may become shorter
 EXACT = timedelta(
     seconds=30
 )  # what is due sooner than this awaits an answer, or is the rest of a longer wait: no jitter
-NAMED: Mapping[WorkKind, str] = {"refresh": "room", "deliver": "endpoint", "tidy": "house"}  # what the name is of
+NAMED: Mapping[WorkKind, str] = {
+    "refresh": "room",
+    "deliver": "endpoint",
+    "subscribe": "calendar",
+    "provision": "relay",
+    "notify": "channel",
+    "tidy": "house",
+    "guard": "house",
+}  # what the name of work is the name of
 SPREAD = timedelta(seconds=60)  # over this the overdue rows of a lane that resumes are spread
 SOON = timedelta(minutes=10)  # a meeting that began less than this ago still has people looking for Join
 
@@ -102,6 +110,14 @@ def unpark(tx: Transaction, kind: WorkKind, name: str) -> None:
 def revive(tx: Transaction, kind: WorkKind, name: str) -> None:
     """Un-park the row alone: it is due now, attempts from zero."""
     tx.connection.execute(update(work).where(work.c.key == f"{kind}:{name}").values(_fresh(tx)))
+
+
+def skip(tx: Transaction, kind: WorkKind, name: str, why: str) -> bool:
+    """See `otd.ports.Store.skip`. Whoever is at it loses the lease: what comes of it changes nothing any more."""
+    mine = (work.c.key == f"{kind}:{name}", work.c.parked | (work.c.error != ""))
+    values = {"parked": True, "due": tx.now + span(PARKED), "again": None, "owner": "", "lease_until": 0}
+    values |= {"token": work.c.token + 1, "code": "skipped", "error": line(why)}
+    return tx.connection.execute(update(work).where(*mine).values(values)).rowcount == 1
 
 
 def unpark_everything(tx: Transaction) -> None:

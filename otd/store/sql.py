@@ -213,6 +213,14 @@ class SqlStore:
             claims.unpark(tx, kind, name)
             audit.act(tx, f"{claims.NAMED[kind]}:{name}", "retry", why)
 
+    def skip(self, kind: WorkKind, name: str, *, why: str = "") -> bool:
+        said = f"skipped by {self._actor or 'a person'}" + (f": {why}" if why else "")
+        with self._writing() as tx:
+            if not claims.skip(tx, kind, name, said):
+                return False
+            audit.act(tx, f"{claims.NAMED[kind]}:{name}", "skip", why)
+            return True
+
     def cut_over(self, pool: str, mode: Mode | None, *, why: str = "") -> None:
         with self._writing() as tx:
             learning.cut_over(tx, pool, mode, why)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from otd.errors import Unreachable
-from otd.model import AuditLine, Difference, Facts, Failed, SavedRuling
+from otd.model import AuditLine, Difference, Facts, Failed, SavedRuling, Settled
 from tests.contracts.store_case import DAY, StoreCase, a_list, a_reading
 from tests.values import HOUR, MINUTE, T0, a_booking, a_receipt, an_endpoint
 
@@ -127,6 +127,30 @@ class AuditContract(StoreCase):
         assert [word for _, word in self.told("rules")] == [
             *("in force", "held", "in force", "release", "in force", "revert"),
         ]
+
+    def test_what_fails_can_be_left_alone(self) -> None:
+        self.adopt()
+        assert not self.store.skip("refresh", "room1"), "it does not fail"
+        assert not self.store.skip("deliver", "room1"), "there is none"
+        self.run(error="no answer")
+        assert self.store.skip("refresh", "room1", why="is rebuilt")
+        row = self.row()
+        assert (row.parked, row.code, row.error) == (True, "skipped", "skipped by ann: is rebuilt")
+        self.store.hint("refresh", "room1")
+        assert self.claim() == ()
+        assert self.lines(ROOM)[-1].word == "skip"
+        self.pass_time(DAY)
+        assert self.names() == ["room1"]
+
+    def test_whoever_is_at_what_is_left_alone_changes_it_no_more(self) -> None:
+        self.adopt()
+        self.run(error="no answer")
+        self.pass_time(MINUTE)
+        work = self.claim_one()
+        assert self.store.skip("refresh", "room1")
+        assert not self.store.begin(work)
+        self.store.finish(work, Settled(after=MINUTE))
+        assert self.row().parked
 
     def test_the_newest_lines_are_given_the_oldest_first(self) -> None:
         self.start()
