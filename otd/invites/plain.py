@@ -1,7 +1,8 @@
 """Plain addresses, the last resort: sip:, sips: and h323: as the invitation writes them, host##id, name.vmr@host.
 
 A mail address looks like a SIP address, so only what is marked as one counts, and never the organiser's or an
-attendee's. `sip:` in a signature is a person's: when there are several, none is dialled.
+attendee's, nor a name at the domain of their mail: `sip:` in a signature is a person's. When there are several, none is
+dialled.
 """
 
 from __future__ import annotations
@@ -37,15 +38,22 @@ class _Address(NamedTuple):
 def read(invitation: Invitation) -> list[Found]:
     """The plain addresses of an invitation, each once; one that belongs to a person is not among them."""
     people = frozenset(invitation.people())
+    domains = {person.rpartition("@")[2] for person in people}
     found: dict[str, Found] = {}
     for passage in invitation.passages:
         for one in _addresses(passage, invitation):
             key = one.uri.lower()
-            if key not in people and key not in found:
+            if key not in people and key not in found and not _is_name(key, domains):
                 found[key] = _found(passage, one)
             if len(found) >= MOST_MEETINGS:
                 return list(found.values())
     return list(found.values())
+
+
+def _is_name(uri: str, domains: set[str]) -> bool:
+    """Whether an address looks like a person's: letters, at a domain where somebody invited has mail."""
+    user, _, domain = uri.rpartition("@")
+    return domain in domains and user.replace(".", "").isalpha() and not _ROOM.fullmatch(user)
 
 
 def _addresses(passage: Passage, invitation: Invitation) -> Iterator[_Address]:

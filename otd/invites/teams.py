@@ -48,6 +48,7 @@ _PASSCODE = re.compile(r" *\n[^\n:]{1,40}: ?\n? ?([A-Za-z0-9]{6,8}) *(?=\n|\Z)")
 
 
 _MOST_PIECES = 3 * MOST_MEETINGS  # one meeting may stand in a thread several times
+_RULED = "_" * 20  # how Outlook's add-in begins its block
 _ID_NAMES = ("thread_id", "tenant_id", "organizer_id", "meeting_id", "passcode")
 
 
@@ -65,6 +66,12 @@ class Join(NamedTuple):
         """Whether both can be about one meeting: what both state is equal."""
         return (not self.thread_id or not other.thread_id or self.thread_id == other.thread_id) and (
             not self.meeting_id or not other.meeting_id or self.meeting_id == other.meeting_id
+        )
+
+    def surely_same(self, other: Join) -> bool:
+        """Whether both state something that only one meeting has. A link by number and one by thread do not."""
+        return self.same(other) and (
+            bool(self.thread_id and other.thread_id) or bool(self.meeting_id and other.meeting_id)
         )
 
     def merged(self, other: Join) -> Join:
@@ -177,7 +184,8 @@ class _Piece(NamedTuple):
         usable = [one for one in self.interops if not one.reason]
         if usable:
             return self.passage.trust(MORE_INFO if usable[0].from_info else ADDRESS_BLOCK)
-        return self.passage.trust(ADDRESS_BLOCK if self.interops or self.join.meeting_id else BODY_LINK)
+        is_block = self.interops or self.join.meeting_id or self.passage.text.startswith(_RULED)
+        return self.passage.trust(ADDRESS_BLOCK if is_block else BODY_LINK)
 
 
 def _pieces(passage: Passage, invitation: Invitation) -> Iterator[_Piece]:
@@ -201,7 +209,18 @@ def _pieces(passage: Passage, invitation: Invitation) -> Iterator[_Piece]:
         part = passage.part(start, end) if len(starts) > 1 else passage
         interops = interop.find(part, invitation, anchored=True)
         before = min((one.at for one in interops), default=len(part.text))
-        yield _Piece(part, _native(part.text, before, join), link.wrappers, tuple(interops))
+        join = _native(part.text, before, join)
+        if interops:
+            interops = list(_without_native(interops, part.text, join))
+        yield _Piece(part, join, link.wrappers, tuple(interops))
+
+
+def _without_native(interops: list[Interop], text: str, join: Join) -> Iterator[Interop]:
+    """The coordinates; those that took a native id for the video id, where that one is missing, may not be used."""
+    native = {one[1].replace(" ", "") for one in closing_numbers(text, _MEETING_ID) if _PASSCODE.match(text, one.end())}
+    for one in interops:
+        is_native = not one.from_info and one.id("vtc_id") in native | {join.meeting_id}
+        yield one._replace(reason="id_redacted") if is_native and one.id("vtc_id") else one
 
 
 def _native(text: str, end: int, join: Join) -> Join:
@@ -228,18 +247,23 @@ def read(invitation: Invitation) -> list[Found]:
     found: list[Found] = []
     if hidden is not None:
         join, evidence = hidden
-        mine, pieces = _split(join, pieces)
+        mine, pieces = _split(join, 0, pieces)
         found.append(_found(join, mine, evidence, PROPERTY, invitation))
     while pieces and len(found) < MOST_MEETINGS:
         first = min(pieces, key=lambda piece: (piece.trust, piece.passage.at))
-        mine, pieces = _split(first.join, pieces)
+        mine, pieces = _split(first.join, first.passage.depth, pieces)
         found.append(_found(first.join, mine, (), first.trust, invitation))
     return found
 
 
-def _split(join: Join, pieces: list[_Piece]) -> tuple[list[_Piece], list[_Piece]]:
-    """The pieces that can be about this meeting, and the others."""
-    return [one for one in pieces if join.same(one.join)], [one for one in pieces if not join.same(one.join)]
+def _split(join: Join, depth: int, pieces: list[_Piece]) -> tuple[list[_Piece], list[_Piece]]:
+    """The pieces that are about this meeting, and the others. What does not surely belong to it does where it is quoted
+    no deeper: an older meeting in the thread below may have a link of the other form."""
+    mine = [one.join.surely_same(join) or (one.passage.depth <= depth and one.join.same(join)) for one in pieces]
+    return (
+        [one for one, is_mine in zip(pieces, mine, strict=True) if is_mine],
+        [one for one, is_mine in zip(pieces, mine, strict=True) if not is_mine],
+    )
 
 
 def _found(

@@ -39,10 +39,15 @@ _QUOTE_LINE = re.compile(r"\n-{4,12} ?[^-\n]{3,60}-{4,12} *(?=\n|\Z)")
 # From, Sent, To in any language: three lines with a label each, the second one with a year and a time.
 _MAIL_HEAD = re.compile(
     r"\n[^\n:]{1,24}+:[^\n]{1,300}+\n"
-    r"[^\n:]{1,24}+:(?=[^\n]{0,80}?(?:19|20)[0-9]{2})[^\n]{0,100}?[0-9]{1,2}[:.][0-9]{2}[^\n]{0,100}+\n"
+    r"[^\n:]{1,24}+:(?=[^\n]{0,80}?(?:(?:19|20)[0-9]{2}|[0-9][./-][0-9]{2}\b))[^\n]{0,100}?[0-9]{1,2}[:.][0-9]{2}[^\n]{0,100}+\n"
     r"[^\n:]{1,24}+:"
 )
 _DIGIT = re.compile("[0-9]")
+# Labels of numbers to call. Words are never needed to find a meeting's number, only to rule these out.
+_TELEPHONE = re.compile(
+    r"\b(?:tel|phone|mob|cell|fax|handy|gsm|call|puh|móvil|celular|portable|kom|тел|моб|факс)|電話|电话|携帯|手机|전화|هاتف|טלפון",
+    re.I,
+)
 _QUOTED_LINE = re.compile(r"(?:> ?)+")
 
 
@@ -197,13 +202,21 @@ def _blocks(text: str, links: list[RawLink], quotes: list[tuple[int, str]]) -> t
 
 
 def closing_numbers(text: str, number: re.Pattern[str], end: int | None = None) -> Iterator[re.Match[str]]:
-    """Where a number of this form closes a line of the text before `end`, alone in it or behind a label."""
+    """Where a number of this form closes a line of the text before `end`, alone in it or behind a label, which must not
+    be a telephone's."""
     at = 0
     for line in text[:end].split("\n"):
         stop = at + len(line)
         if line.rstrip(" ")[-1:].isdigit():
-            yield from (found for found in number.finditer(text, at, stop) if begins_its_line(text, found.start()))
+            for found in number.finditer(text, at, stop):
+                if begins_its_line(text, found.start()) and not is_telephone(text[at : found.start()]):
+                    yield found
         at = stop + 1
+
+
+def is_telephone(label: str) -> bool:
+    """Whether a label says that what follows is a number to call."""
+    return bool(label) and _TELEPHONE.search(label) is not None
 
 
 def begins_its_line(text: str, at: int) -> bool:

@@ -25,6 +25,9 @@ _MEETING = re.compile(
     re.I,
 )
 _NUMBER = r"[0-9]{9,11}"
+# Old numbers have nine digits, later ones ten with a 1 in front, today's eleven with a 2: telephone numbers differ.
+_PRINTED = re.compile("[1-9][0-9]{8}|1[0-9]{9}|2[0-9]{10}")
+_NEAR = 600  # characters between a link and the number that belongs to it
 # The number as it is printed, 3-3-3, 3-3-4 or 4-3-4, at the end of its line.
 _NUMBER_LINE = re.compile(r"([0-9][0-9]{2,3} ?[0-9]{3} ?[0-9]{3,4}) *(?=\n|\Z)")
 # Password: abCD12 (12345678 from phones and video systems), in any language: digits first inside the brackets.
@@ -52,6 +55,9 @@ class _Piece(NamedTuple):
 
     @property
     def trust(self) -> int:
+        if self.join.user and self.passage.source == "body":
+            # Somebody's room, perhaps from a signature: it comes after any meeting that stands beside it.
+            return self.passage.trust(BODY_LINK) + (1 if self.join.sip else 2)
         return self.passage.trust(ADDRESS_BLOCK if self.join.sip or self.join.number else BODY_LINK)
 
 
@@ -120,8 +126,12 @@ def _pieces(passage: Passage, people: frozenset[str]) -> list[_Piece]:
     named = {join.number for join in joins if join.number}
     links = [join for join in joins if join.url and not join.user]
     if links and not named:
-        numbers = {found[1].replace(" ", "") for found in closing_numbers(passage.text, _NUMBER_LINE)}
-        numbers = {number for number in numbers if re.fullmatch(_NUMBER, number)}
+        found = [(one[1].replace(" ", ""), one.start()) for one in closing_numbers(passage.text, _NUMBER_LINE)]
+        numbers = {
+            number
+            for number, at in found
+            if _PRINTED.fullmatch(number) and any(abs(at - link.at) < _NEAR for link in links)
+        }
         if len(numbers) == 1:
             joins = [join._replace(number=next(iter(numbers))) if join in links else join for join in joins]
     password = _NUMERIC_PASSWORD.search(passage.text)

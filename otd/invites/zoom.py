@@ -12,6 +12,7 @@ from typing import NamedTuple
 from otd.invites.invitation import ADDRESS_BLOCK, BODY_LINK, MOST_MEETINGS, Found, Invitation, Passage
 from otd.invites.links import Url, parameter
 from otd.invites.site import under
+from otd.invites.text import is_telephone
 from otd.model import JoinInfo
 
 HOSTS = ("zoom.us", "zoom.com", "zoom.com.cn", "zoom-x.de", "zoomgov.com")
@@ -25,7 +26,8 @@ _VANITY = re.compile(r"/my/[\w.-]{1,80}/?")
 _DIALLED = re.compile(r"([0-9]{9,11})(?:\.([0-9]{1,10}))?(?:\.[0-9]*){0,2}")
 # The id on a line of its own behind a label; the passcode on the next such line.
 _ID_LINE = re.compile(r": ?([0-9]{3}[ -]?[0-9]{3,4}[ -]?[0-9]{3,4}) *(?:\n|$)")
-_PASSCODE_LINE = re.compile(r"\n*[^\n:]{1,40}: ?([0-9]{4,10}) *(?:\n|$)")
+_PASSCODE_LINE = re.compile(r"\n*([^\n:]{1,40}): ?([0-9]{4,10}) *(?:\n|$)")
+_HOST = re.compile(r"\bhost|主持人|ホスト", re.I)  # only the host has that key
 _ONE_TAP = re.compile(r",,([0-9]{9,11})#(?:,{1,8}(?:0#,{0,4})?\*?([0-9]{4,10})#)?")
 _IP = re.compile(r"(?<![0-9.])[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?![0-9.])")
 
@@ -144,8 +146,9 @@ def _passcode(text: str, meeting_id: str) -> str:
     """The numeric passcode: the last one below a line with the id (rooms and phones come last), else the one tap's."""
     found = ""
     for line in _ID_LINE.finditer(text):
-        if _digits(line[1]) == meeting_id and (below := _PASSCODE_LINE.match(text, line.end())):
-            found = below[1]
+        below = _PASSCODE_LINE.match(text, line.end()) if _digits(line[1]) == meeting_id else None
+        if below and not _HOST.search(below[1]) and not is_telephone(below[1]):
+            found = below[2]
     if found:
         return found
     taps = (tap[2] for tap in _ONE_TAP.finditer(text) if tap[1] == meeting_id and tap[2])
