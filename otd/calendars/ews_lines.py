@@ -136,7 +136,7 @@ class Line:
             return Denied(error.where, error.why, _APPLICATION, reason=REFUSED_TOKEN, rest=REFUSED, everywhere=True)
         if self._lines.lockout.refused(self._password):
             return Denied(error.where, error.why, error.mend, rest=PAUSE, everywhere=True)
-        return Denied(error.where, error.why, error.mend, rest=SOON)
+        return Denied(error.where, error.why, error.mend, reason="account", rest=SOON)
 
     def close(self) -> None:
         """Hang up."""

@@ -22,7 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("otd.cli.check:check", "Check the settings, then each calendar, relay and endpoint."),
     "parse": ("otd.cli.parse:parse", "Say what an invitation file holds and what would be dialled."),
     "rules": ("otd.cli.rules:rules", "List, show and check the rules of the dial plan."),
-    "calendars": ("otd.cli.calendars:calendars", "List calendars; print what administrators type to let OTD in."),
+    "calendars": ("otd.cli.calendars:calendars", "List calendars; print what lets OTD in; test the way to a room."),
     "rooms": ("otd.cli.rooms:rooms", "List, show and import rooms."),
     "endpoints": ("otd.cli.endpoints:endpoints", "List, show, compare, probe and mend endpoints."),
     "pools": ("otd.cli.pools:pools", "List pools; switch one over from another system and back."),

@@ -1,4 +1,4 @@
-"""`otd calendars`: list calendars; see calendars_setup."""
+"""`otd calendars`: list calendars; see calendars_setup and calendars_try."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from otd.cli.calendars_setup import setup
+from otd.cli.calendars_try import test
 from otd.cli.options import examples, settings_of, with_config, with_json
 from otd.cli.output import print_json, print_table
 
@@ -14,9 +15,9 @@ if TYPE_CHECKING:
     from otd.settings import Settings
 
 
-@click.group(epilog=examples("otd calendars list", "otd calendars setup online"))
+@click.group(epilog=examples("otd calendars list", "otd calendars setup online", "otd calendars test online"))
 def calendars() -> None:
-    """List calendars, and print what Exchange administrators type to let OTD in."""
+    """List calendars, print what Exchange administrators type to let OTD in, and test the way to a room."""
 
 
 @calendars.command("list", epilog=examples("otd calendars list", "otd calendars list --json"))
@@ -54,4 +55,5 @@ def row(settings: Settings, name: str) -> dict[str, Any]:
     }
 
 
-calendars.add_command(setup)
+for command in (setup, test):
+    calendars.add_command(command)

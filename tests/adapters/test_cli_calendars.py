@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.adapters.cli import SETTINGS, Otd, an_installation, otd
+from otd.lab import faults
+from otd.lab.certificates import self_signed
+from otd.lab.ews import Ews
+from otd.lab.graph import Graph
+from otd.lab.mailboxes import Mailboxes
+from otd.lab.server import Server
+from otd.model import Meeting, Person
+from tests.adapters.cli import SETTINGS, Otd, Said, an_installation, otd
 from tests.adapters.test_cli_rooms_lint import EXCHANGE
 
 __all__ = ["otd"]
@@ -68,3 +79,156 @@ def test_a_calendar_without_rooms_says_so(otd: Otd, here: Path) -> None:
     settings = here / "otd.toml"
     settings.write_text(settings.read_text().partition("[rooms.atrium]")[0])
     assert "it has no rooms yet" in otd("calendars", "setup", "server").err
+
+
+# --- test -------------------------------------------------------------------------------------------------------------
+
+LAB = """
+[cas]
+lab = "ca.pem"
+
+[calendars.server]
+kind = "ews"
+url = "{ews}/EWS/Exchange.asmx"
+username = "svc"
+password = "exchange"
+auth = "basic"
+ca = "lab"
+
+[calendars.online]
+kind = "graph"
+tenant = "contoso.example"
+client_id = "an-app"
+secret = "graph"
+authority = "{graph}"
+root = "{graph}"
+ca = "lab"
+
+[rooms.atrium]
+calendar = "server"
+mailbox = "atrium@contoso.example"
+
+[rooms.lobby]
+calendar = "online"
+mailbox = "lobby@contoso.example"
+"""
+
+
+@dataclass
+class Exchange:
+    """Both servers of an organisation, and an installation that knows them."""
+
+    ews: Ews
+    graph: Graph
+    folder: Path
+
+    def book(self, room: str, **overrides: Any) -> None:
+        start = datetime.now(UTC) + timedelta(hours=1)
+        meeting = Meeting(
+            id="",
+            uid="",
+            start=start,
+            end=start + timedelta(hours=1),
+            subject="Very private",
+            body="Join: 1@t.plcm.vc",
+            organizer=Person(name="Ann Example", address="ann@contoso.example"),
+        )
+        self.ews.mailboxes[f"{room}@contoso.example"].add(replace(meeting, **overrides))
+
+    def secret(self, name: str, value: str) -> None:
+        path = self.folder / "secrets.toml"
+        kept = [line for line in path.read_text().splitlines() if not line.startswith(f"{name} ")]
+        path.write_text("\n".join([*kept, f'{name} = "{value}"', ""]))
+
+
+@pytest.fixture
+def exchange(tmp_path: Path) -> Iterator[Exchange]:
+    mailboxes = Mailboxes()
+    ews, graph = Ews(mailboxes), Graph(mailboxes)
+    ews.account("svc", "pw")
+    graph.tenant.register("an-app", secret="pw")
+    for room in ("atrium", "lobby"):
+        mailboxes.add(f"{room}@contoso.example")
+    certificate = self_signed("exchange")
+    with (
+        Server(ews, tls=True, certificate=certificate) as one,
+        Server(graph, tls=True, certificate=certificate) as other,
+    ):
+        (tmp_path / "ca.pem").write_text(certificate.pem)
+        an_installation(tmp_path, SETTINGS + LAB.format(ews=one.url, graph=other.url))
+        made = Exchange(ews, graph, tmp_path)
+        made.secret("exchange", "pw")
+        made.secret("graph", "pw")
+        yield made
+
+
+def steps(said: Said) -> dict[str, bool | None]:
+    return {step["step"]: step["ok"] for step in json.loads(said.out)}
+
+
+@pytest.mark.parametrize(("calendar", "room"), [("server", "atrium"), ("online", "lobby")])
+def test_a_room_that_can_be_read_passes_every_step(otd: Otd, exchange: Exchange, calendar: str, room: str) -> None:
+    exchange.book(room)
+    said = otd("calendars", "test", calendar)
+    assert said.code == 0, said
+    assert "1 of 1 invitations have text" in said.out
+    assert "private" not in said.out
+    assert set(steps(otd("calendars", "test", calendar, room, "--json")).values()) == {True}
+
+
+@pytest.mark.parametrize(
+    ("calendar", "breaking", "step"),
+    [
+        ("server", lambda e: e.secret("exchange", "tippfehler"), "sign-in"),
+        ("online", lambda e: e.secret("graph", "tippfehler"), "sign-in"),
+        ("server", lambda e: e.ews.account("svc", "pw", impersonates=frozenset()), "scope"),
+        ("online", lambda e: setattr(e.graph, "permitted", frozenset()), "scope"),
+        ("server", lambda e: setattr(e.ews.mailboxes["atrium@contoso.example"], "here", False), "mailbox"),
+        ("online", lambda e: setattr(e.graph.mailboxes["lobby@contoso.example"], "here", False), "mailbox"),
+        ("server", lambda e: e.ews.faults.put(faults.truncated()), "window"),
+        ("server", lambda e: e.ews.faults.put(faults.status(404)), "way"),
+        ("online", lambda e: e.graph.faults.put(faults.status(503)), "way"),
+        ("server", lambda e: (e.folder / "ca.pem").write_text(self_signed("other").pem), "way"),
+        ("server", lambda e: (e.folder / "ca.pem").write_text("no certificate"), "settings"),
+    ],
+)
+def test_the_step_that_fails_is_named_with_its_mend(
+    otd: Otd, exchange: Exchange, calendar: str, breaking: Callable[[Exchange], object], step: str
+) -> None:
+    exchange.book("atrium")
+    exchange.book("lobby")
+    breaking(exchange)
+    said = otd("calendars", "test", calendar, "--json")
+    assert said.code == 1
+    found = steps(said)
+    assert [name for name, ok in found.items() if ok is False] == [step]
+    names = list(found)
+    assert set(list(found.values())[: names.index(step)]) <= {True}
+    assert "tippfehler" not in said.out
+
+
+def test_a_mailbox_that_deletes_text_fails_at_the_text(otd: Otd, exchange: Exchange) -> None:
+    exchange.book("atrium", body="")
+    said = otd("calendars", "test", "server")
+    assert said.code == 1
+    assert "otd rooms lint" in said.out
+
+
+def test_a_room_without_invitations_says_what_to_do(otd: Otd, exchange: Exchange) -> None:
+    said = otd("calendars", "test", "server")
+    assert said.code == 0
+    assert "invite the room to a meeting" in said.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("servr",), "did you mean server?"),
+        (("server", "atrum"), "did you mean atrium?"),
+        (("server", "board"), "it is on calendar post"),
+    ],
+)
+def test_what_cannot_be_tested_is_told(otd: Otd, exchange: Exchange, arguments: tuple[str, ...], said: str) -> None:
+    answer = otd("calendars", "test", *arguments)
+    assert answer.code == 2
+    assert said in answer.err
