@@ -166,6 +166,14 @@ class Meeting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Booked:
+    """A meeting that we booked ourselves: by what the calendar knows it, and its uid."""
+
+    handle: str
+    uid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Complete:
     """The calendar gave the whole window, and there are meetings in it. `problems` are what it could not use."""
 

@@ -16,6 +16,7 @@ from otd.model import (
     AlertState,
     AuditKind,
     AuditLine,
+    Booked,
     Booking,
     BookingList,
     Brake,
@@ -37,6 +38,7 @@ from otd.model import (
     KeptReading,
     LaneSize,
     LaneState,
+    Meeting,
     Mode,
     Notice,
     Reading,
@@ -95,6 +97,18 @@ class Telling(Protocol):
 
     def renew(self, room: Room, subscription: Subscription, *, within: timedelta) -> Subscription:
         """The same, holding for longer. Raises Missing when the system does not know it any more."""
+        ...
+
+
+class Bookable(Protocol):
+    """A Calendar in which a meeting can be booked: for probes, which take it back."""
+
+    def book(self, room: Room, meeting: Meeting, *, within: timedelta) -> Booked:
+        """Put it into the room's calendar; nobody is invited. The calendar may give it another uid. Raises OtdError."""
+        ...
+
+    def take_back(self, room: Room, booked: Booked, *, within: timedelta) -> None:
+        """Remove it; that it is gone already is no mistake. Raises OtdError."""
         ...
 
 

@@ -24,7 +24,7 @@ from otd.metrics import Metrics
 from otd.model import Expiry as RunsOut
 from otd.model import Hello, LaneSize, Receipt, Settled
 from otd.pipeline import Pipeline, Rulebook, no_provision
-from otd.ports import Bus, Calendar, Clock, EndpointDriver, Executor, Pins, Secrets
+from otd.ports import Bookable, Bus, Calendar, Clock, EndpointDriver, Executor, Pins, Secrets
 from otd.relay.memory import Memory
 from otd.relay.service import Relay
 from otd.settings import BusSettings, FaceAccess, Settings
@@ -67,6 +67,13 @@ def calendar(settings: Settings, name: str, clock: Clock | None = None) -> Calen
 
             return EwsCalendar(name, access, secrets=secrets(settings), clock=clock)
     return FilesCalendar(name, access.folder, clock=clock)
+
+
+def bookable(calendar: Calendar) -> Bookable | None:
+    """The calendar as one in which a meeting can be booked, None where that cannot be."""
+    from otd.calendars.graph import GraphCalendar
+
+    return calendar if isinstance(calendar, FilesCalendar | GraphCalendar) else None
 
 
 def credential_expiry(settings: Settings, name: str) -> Expiry | None:

@@ -44,6 +44,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "otd.judging",
         "otd.past",
         "otd.guard",
+        "otd.probing",
         "otd.replay",
         "otd.explain",
     ),

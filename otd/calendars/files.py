@@ -20,6 +20,7 @@ from threading import Event, Lock
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from otd import formats
+from otd.calendars import files_booking
 from otd.calendars.files_folder import (
     MARKER,
     ChangingError,
@@ -34,7 +35,7 @@ from otd.calendars.files_folder import (
 from otd.calendars.files_watch import FilesWatch
 from otd.errors import BadSetting, Garbled, OtdError, Unreachable
 from otd.formats import Entry
-from otd.model import Complete, Empty, Failed, Meeting, Reading, Room, Window
+from otd.model import Booked, Complete, Empty, Failed, Meeting, Reading, Room, Window
 from otd.ports import Clock
 
 __all__ = ["MARKER", "SETTLED", "FilesCalendar", "FilesWatch", "write_marker"]
@@ -83,6 +84,14 @@ class FilesCalendar:
         if not named or named.startswith(".") or named != os.path.basename(named) or "\\" in named or "\0" in named:
             raise BadSetting(f"room {room.name}", "its mailbox is not the name of a folder", "write the name only")
         return self._base / named
+
+    def book(self, room: Room, meeting: Meeting, *, within: timedelta) -> Booked:
+        """See otd.ports.Bookable."""
+        return files_booking.book(self.folder(room), meeting)
+
+    def take_back(self, room: Room, booked: Booked, *, within: timedelta) -> None:
+        """See otd.ports.Bookable."""
+        files_booking.take_back(booked)
 
     def read(self, room: Room, window: Window, *, within: timedelta) -> Reading:
         """See otd.ports.Calendar."""

@@ -13,6 +13,7 @@ from hashlib import sha256
 from typing import Any
 from urllib.parse import quote, unquote, urlencode
 
+from otd.calendars import graph_booking
 from otd.calendars.access import GraphAccess
 from otd.calendars.graph_batch import Batches
 from otd.calendars.graph_line import Call, GraphLine
@@ -24,7 +25,7 @@ from otd.calendars.zone import zone_of
 from otd.errors import Garbled, OtdError, Truncated
 from otd.formats.graph_event import is_draft, meeting
 from otd.formats.hidden import HIDDEN, PUBLIC_STRINGS
-from otd.model import Complete, Empty, Failed, Hook, Meeting, Reading, Room, Subscription, Window
+from otd.model import Booked, Complete, Empty, Failed, Hook, Meeting, Reading, Room, Subscription, Window
 from otd.outbound import Deadline
 from otd.ports import Clock, Secrets
 
@@ -93,6 +94,16 @@ class GraphCalendar:
         """See otd.ports.Telling."""
         call = Call(f"{self.name}: {room.mailbox}", Deadline.after(within))
         return renew(self._line, subscription, call, self._clock.now())
+
+    def book(self, room: Room, meeting: Meeting, *, within: timedelta) -> Booked:
+        """See otd.ports.Bookable."""
+        call = Call(f"{self.name}: {room.mailbox}", Deadline.after(within))
+        return graph_booking.book(self._line, room, meeting, call)
+
+    def take_back(self, room: Room, booked: Booked, *, within: timedelta) -> None:
+        """See otd.ports.Bookable."""
+        call = Call(f"{self.name}: {room.mailbox}", Deadline.after(within))
+        graph_booking.take_back(self._line, room, booked, call)
 
     def close(self) -> None:
         """Give the connections back."""

@@ -59,6 +59,10 @@ class GraphLine:
             raise Garbled(call.where, "Graph's answer is not a document", "look for a proxy on the way to Graph")
         return stated
 
+    def remove(self, path: str, call: Call) -> None:
+        """Remove what is there. Raises OtdError and TimeoutError."""
+        self._good("DELETE", f"{self.root}{path}", call, None)
+
     def close(self) -> None:
         with self._lock:
             if self._opened is not None:

@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "history": ("otd.cli.history:history", "Show what happened to an endpoint or room, and who did what."),
     "explain": ("otd.cli.explain:explain", "Say why a screen shows what it shows, or does not."),
     "alerts": ("otd.cli.alerts:alerts", "List what needs a person now; try the ways to tell people."),
+    "probe": ("otd.cli.probe:probe", "Book a meeting, follow it to the endpoint and away again, and time it."),
     "metrics": ("otd.cli.metrics:metrics", "Show metrics; print alert rules and a dashboard."),
     "replay": ("otd.cli.replay:replay", "Run stored readings through today's rules, and print what differs."),
     "readings": ("otd.cli.readings:readings", "List stored readings, and export one to look at elsewhere."),

@@ -35,12 +35,14 @@ from otd.lab.graph_subscriptions import Subscriptions
 from otd.lab.mailboxes import Item, Mailbox, Mailboxes
 from otd.lab.server import Receive, Scope, Send
 from otd.lab.web import Answer, Call, login, maintenance
+from otd.model import Meeting
 
 KNOWN: frozenset[Kind] = WIRE | {"status", "html", "login", "halved", "repeat", "elsewhere", "doubled", "swapped"}
 JSON_TYPE = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
 BATCH_LIMIT = 20
 AT_ONCE = 4  # per application and mailbox; also how many requests of a batch run side by side
 _VIEW = re.compile(r"/v1\.0/users/(?P<mailbox>[^/]+)/(?:calendar/)?calendarView", re.IGNORECASE)
+_EVENTS = re.compile(r"/v1\.0/users/(?P<mailbox>[^/]+)/events(?:/(?P<id>.+))?", re.IGNORECASE)
 _STATUSES = {
     401: ("InvalidAuthenticationToken", "Access token has expired or is not yet valid."),
     403: ("ErrorAccessDenied", "Access is denied. Check credentials and try again."),
@@ -60,6 +62,7 @@ class Graph:
         self.mailboxes = mailboxes
         self.tenant = tenant or Tenant()
         self.permitted = permitted
+        self.may_write = True  # whether the application has Calendars.ReadWrite; OTD itself only ever reads
         self.latency = 0.0  # seconds that every answer takes
         self.largest_page = 0  # how many events a page holds at most, whatever is asked for; 0: as many as that
         self.tenant_at_once = 0  # how many requests of the application run at once before it is throttled; 0: no limit
@@ -113,6 +116,8 @@ class Graph:
     async def _routed(self, call: Call) -> Answer:
         if SUBSCRIPTIONS.fullmatch(call.path):
             return await self._subscribed(call)
+        if found := _EVENTS.fullmatch(call.path):
+            return await self._booked(call, found["mailbox"], found["id"] or "")
         found = _VIEW.fullmatch(call.path)
         if found is None:
             raise Refusal(
@@ -121,6 +126,27 @@ class Graph:
         if call.method != "GET":
             raise Refusal(405, "Request_BadRequest", f"The HTTP method {call.method} is not allowed here.")
         return await self._room(call, found["mailbox"])
+
+    async def _booked(self, call: Call, address: str, id: str) -> Answer:
+        """Create event and Delete event, in a calendar that the application may write."""
+        self.requests.note("events", address)
+        await asyncio.sleep(self.latency)
+        mailbox = self._mailbox(address)
+        if not self.may_write:
+            raise _status(403)
+        if call.method == "POST" and not id:
+            made = mailbox.add(_stated(call.body))
+            item = mailbox.item(made)
+            if item is None:
+                raise _status(500)
+            payload = {"id": made, "iCalUId": item.meeting.uid, "subject": item.meeting.subject}
+            return Answer(status=201, payload=payload, media_type=JSON_TYPE)
+        if call.method == "DELETE" and id:
+            if mailbox.item(id) is None:
+                raise Refusal(404, "ErrorItemNotFound", "The specified object was not found in the store.")
+            mailbox.remove(id)
+            return Answer(status=204)
+        raise Refusal(405, "Request_BadRequest", f"The HTTP method {call.method} is not allowed here.")
 
     async def _subscribed(self, call: Call) -> Answer:
         self.requests.note("subscriptions")
@@ -259,6 +285,17 @@ class Graph:
             return await self._routed(call)
         except Refusal as refusal:
             return _error(refusal)
+
+
+def _stated(body: bytes) -> Meeting:
+    """The meeting that a request states. Raises Refusal."""
+    try:
+        said = json.loads(body)
+        start, end = (datetime.fromisoformat(said[key]["dateTime"]).replace(tzinfo=UTC) for key in ("start", "end"))
+        body_text, subject = str(said["body"]["content"]), str(said["subject"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise Refusal(400, "RequestBodyRead", "The event cannot be read.") from error
+    return Meeting(id="", uid="", subject=subject, body=body_text, start=start, end=end, is_organizer=True)
 
 
 def _steps(body: bytes) -> list[Mapping[str, Any]]:
