@@ -47,6 +47,13 @@ FILL_LIVES = timedelta(seconds=60)  # a relay that was not told says so with its
 DELIVERY_LIMIT = 8  # times that a message is handed out again before it is dropped: it may be what kills the relays
 KNOWN_FOR = 2.0  # seconds until the registered relays are looked up anew
 AWAY_FOR = 1.0  # seconds of rest when a report cannot be applied, before it is tried again
+ORDERS: Mapping[str, str | int] = {  # the arguments of a queue of orders
+    "x-queue-type": "quorum",
+    "x-message-ttl": QUEUE_TTL // timedelta(milliseconds=1),
+    "x-max-length": 10_000,
+    "x-overflow": "drop-head",
+    "x-delivery-limit": DELIVERY_LIMIT,
+}
 CONCURRENCY = 64  # deliveries that a relay carries out at once, and takes in advance
 Handle = Callable[[Delivery | Fill, timedelta], None]
 Registry = Callable[[], tuple[Member, ...]]
@@ -90,15 +97,8 @@ def declare_orders(name: str) -> Callable[[Any], None]:
     """What makes the queue of a pool or a relay."""
 
     def declare(channel: Any) -> None:
-        arguments = {
-            "x-queue-type": "quorum",
-            "x-message-ttl": QUEUE_TTL // timedelta(milliseconds=1),
-            "x-max-length": 10_000,
-            "x-overflow": "drop-head",
-            "x-delivery-limit": DELIVERY_LIMIT,
-        }
         channel.exchange_declare(DELIVERIES, "topic", durable=True, auto_delete=False)
-        channel.queue_declare(name, durable=True, auto_delete=False, arguments=arguments)
+        channel.queue_declare(name, durable=True, auto_delete=False, arguments=ORDERS)
         channel.queue_bind(name, DELIVERIES, name)
 
     return declare

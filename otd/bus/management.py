@@ -10,7 +10,7 @@ from base64 import b64encode
 from datetime import timedelta
 from urllib.parse import quote, unquote, urlsplit
 
-from otd.bus.amqp import RECEIPTS, permissions_of, relay_queue
+from otd.bus.amqp import DELIVERIES, ORDERS, RECEIPTS, permissions_of, pool_queue, relay_queue
 from otd.bus.identity import user_of
 from otd.errors import BadSetting, Denied, Missing, Unreachable
 from otd.outbound import Answer, Http
@@ -47,6 +47,8 @@ class Management:
         user = user_of(self._vhost, relay)
         self._put(f"/users/{_part(user)}", {"password": password, "tags": ""})
         self.permit(relay, pool)
+        self._queue(pool_queue(pool))
+        self._queue(relay_queue(relay))
 
     def permit(self, relay: str, pool: str) -> None:
         """What the relay's user may do: no more, and no less."""
@@ -68,6 +70,13 @@ class Management:
 
     def close(self) -> None:
         self._http.close()
+
+    def _queue(self, name: str) -> None:
+        """A queue of orders, as the bus declares it: it is there before the relay is."""
+        vhost, exchange, queue = _part(self._vhost), _part(DELIVERIES), _part(name)
+        self._put(f"/exchanges/{vhost}/{exchange}", {"type": "topic", "durable": True})
+        self._put(f"/queues/{vhost}/{queue}", {"durable": True, "arguments": dict(ORDERS)})
+        self._ask("POST", f"/bindings/{vhost}/e/{exchange}/q/{queue}", {"routing_key": name})
 
     def _put(self, path: str, body: dict[str, object]) -> None:
         self._ask("PUT", path, body)

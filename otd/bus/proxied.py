@@ -41,8 +41,11 @@ class _Connection(AmqpConnection):  # type: ignore[misc]
         self._proxy = proxy
         super().__init__(*arguments, **named)
 
-    def Transport(self, host: str, connect_timeout: float, ssl: Any = False, **named: Any) -> Any:
-        made: Any = (_Tls if ssl else _Plain)(host, connect_timeout=connect_timeout, ssl=ssl, **named)
+    def Transport(
+        self, host: str, connect_timeout: float, ssl: Any, read_timeout: float, write_timeout: float, **named: Any
+    ) -> Any:
+        named |= {"connect_timeout": connect_timeout, "read_timeout": read_timeout, "write_timeout": write_timeout}
+        made: Any = (_Tls if ssl else _Plain)(host, ssl=ssl, **named)
         made.proxy = self._proxy
         return made
 

@@ -23,7 +23,7 @@ CONF = """\
 listeners.tcp.1 = 127.0.0.1:{plain}
 listeners.ssl.1 = 127.0.0.1:{tls}
 ssl_options.certfile = {folder}/node.pem
-ssl_options.keyfile = {folder}/node.key
+ssl_options.keyfile = {folder}/node.pem
 ssl_options.versions.1 = tlsv1.2
 management.tcp.ip = 127.0.0.1
 management.tcp.port = {management}
@@ -37,12 +37,13 @@ disk_free_limit.absolute = {disk}
 class OwnNode(Node):
     """Where this node is: `port` without TLS, `tls` with, `management` by HTTP."""
 
-    def __init__(self, folder: Path) -> None:
-        """Everything that it knows is in this folder."""
+    def __init__(self, folder: Path, certificate: str = "") -> None:
+        """Everything that it knows is in this folder. `certificate` is a PEM text with its key, which it shows; a
+        self-signed one unless given."""
         folder.mkdir(parents=True, exist_ok=True)
         shown = self_signed("localhost")
-        (folder / "node.pem").write_text(shown.pem)
-        (folder / "node.key").write_text(shown.key)
+        (folder / "node.pem").write_text(certificate or shown.key + shown.pem)
+        (folder / "ca.pem").write_text(shown.pem)
         plain, tls, management = free_port(), free_port(), free_port()
         text = CONF.format(folder=folder, plain=plain, tls=tls, management=management, disk=DISK)
         (folder / "rabbitmq.conf").write_text(text)
@@ -60,9 +61,7 @@ class OwnNode(Node):
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 1:1 +sbwt none",
             "HOME": str(folder),
         }
-        super().__init__(
-            port=plain, tls=tls, ca_file=str(folder / "node.pem"), environment=environment, program=CONTROL
-        )
+        super().__init__(port=plain, tls=tls, ca_file=str(folder / "ca.pem"), environment=environment, program=CONTROL)
         self.management, self.ca = management, shown.pem
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
@@ -108,9 +107,9 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def own_node(folder: Path) -> Iterator[OwnNode]:
+def own_node(folder: Path, certificate: str = "") -> Iterator[OwnNode]:
     """Started in this folder, and gone with all that it knew."""
-    node = OwnNode(folder)
+    node = OwnNode(folder, certificate)
     try:
         node.start()
         yield node
