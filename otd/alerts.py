@@ -169,6 +169,8 @@ def _relays(picture: Picture, concern: Concern) -> Iterable[Alert]:
     for relay in picture.relays:
         thing = f"relay:{relay.name}"
         if deliveries.is_alive(relay, picture.now):
+            if relay.cloned:
+                yield _alert(Found(code="relay_cloned"), thing)
             if abs(relay.clock_offset) > CLOCK:
                 ahead = round(relay.clock_offset.total_seconds())
                 yield _alert(

@@ -203,6 +203,12 @@ _OWN: tuple[tuple[str, Stage, str, str], ...] = (
         "A relay's clock is wrong.",
         "Give its machine a working NTP server.",
     ),
+    (
+        "relay_cloned",
+        "relay",
+        "Two machines run under one relay's identity; the one that came later rests.",
+        "Stop the later one, and pair it anew under a name of its own: `otd relay pair --again`.",
+    ),
     # delivery
     (
         "delivery_waiting",

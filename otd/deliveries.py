@@ -93,17 +93,18 @@ def step(state: EndpointState, relays: Sequence[RelayState], now: datetime, timi
     desired, sent, receipt = state.desired, state.sent, state.receipt
     if desired is None:
         return Wait(after=timing.verify, error="its rooms have not been read yet", code="not_read")
-    living = _living(relays, state.endpoint.pool, now)
+    there = _living(relays, state.endpoint.pool, now)
+    if state.endpoint.kind in placing.KINDS and there:
+        return _place(state, there, now, timing)  # a relay that rests serves those that fetch from it all the same
+    living = tuple(relay for relay in there if not relay.resting)
     alive = tuple(relay.name for relay in living)
     if not living:
         return Wait(
             after=timing.backoff,
-            error="no relay of its pool is alive",
+            error="no relay of its pool is at work" if there else "no relay of its pool is alive",
             code="no_relay",
             mend=f"start a relay of pool {state.endpoint.pool}",
         )
-    if state.endpoint.kind in placing.KINDS:
-        return _place(state, living, now, timing)
     if findings.is_refused_elsewhere(state) and (receipt is None or receipt.outcome not in PERMANENT):
         return _refused_elsewhere(state, timing)
     if sent is not None and (receipt is None or receipt.sequence < sent.sequence):

@@ -517,6 +517,23 @@ class Fill:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Duty:
+    """Whether one process of a relay is to rest, and take nothing from its pool: sent when its hello says otherwise."""
+
+    relay: str
+    pool: str
+    started_at: datetime  # of the process that is meant; another one passes it over
+    resting: bool
+
+    def __post_init__(self) -> None:
+        _aware(self.started_at)
+
+
+Order = Delivery | Fill | Duty
+"""What the centre says to relays."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
     """A booking that is not as delivered: its id and the names of the fields that differ, never their values.
 
@@ -588,6 +605,7 @@ class Hello:
     clock_offset: timedelta = timedelta(0)
     filled: bool = True  # False: it serves endpoints that fetch, and has not been told which lists there are
     face_until: datetime | None = None  # when the certificate of its face runs out
+    resting: bool = False  # it takes nothing from its pool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -806,6 +824,8 @@ class RelayState:
     last_seen: datetime | None = None
     leaving: bool = False
     clock_offset: timedelta = timedelta(0)
+    resting: bool = False  # in maintenance: the others of its pool are given what it would be
+    cloned: bool = False  # a second process runs under its identity, and rests
 
 
 # --- numbers ------------------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from otd.errors import Missing, OtdError, Permanent, Unreachable, Unsupported
 from otd.metrics import Metrics
 from otd.model import (
     Desired,
+    Duty,
     Endpoint,
     EndpointState,
     Fill,
@@ -140,7 +141,7 @@ class Pipeline:
             if state.endpoint.kind in placing.KINDS and state.endpoint.pool == pool and not state.removed
         ]
         lists = tuple((state.endpoint.name, state.desired.revision) for state in fetching if state.desired)
-        self._bus.fill(Fill(relay=relay, pool=pool, lists=lists))
+        self._bus.tell(Fill(relay=relay, pool=pool, lists=lists))
 
     def _send(self, state: EndpointState, step: Send) -> Settled:
         timing = self._rules.timing
@@ -212,6 +213,9 @@ class Pipeline:
         new = self._store.heard(hello)
         if not hello.leaving and not hello.filled:
             self._fill(hello.relay, hello.pool)
+        if not hello.leaving and (resting := self._store.rests(hello)) != hello.resting:
+            duty = Duty(relay=hello.relay, pool=hello.pool, started_at=hello.started_at, resting=resting)
+            self._bus.tell(duty)
         if new:
             log.info("relay left" if hello.leaving else "relay is there", relay=hello.relay, pool=hello.pool)
             for state in self._store.endpoints():

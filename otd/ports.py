@@ -25,6 +25,7 @@ from otd.model import (
     Counts,
     Delivery,
     Desired,
+    Duty,
     Emptied,
     Empty,
     Endpoint,
@@ -41,6 +42,7 @@ from otd.model import (
     Meeting,
     Mode,
     Notice,
+    Order,
     Reading,
     ReadingMark,
     Receipt,
@@ -185,8 +187,8 @@ class Bus(Protocol):
         """
         ...
 
-    def fill(self, fill: Fill) -> None:
-        """Tell one relay which lists it must hold. May be lost: it then says so with its next hello."""
+    def tell(self, order: Fill | Duty) -> None:
+        """Tell one relay which lists it must hold, or whether it is to rest. May be lost: its next hello shows it."""
         ...
 
     def listen(self, receipt: Callable[[Receipt], None], hello: Callable[[Hello], None]) -> None:
@@ -199,12 +201,16 @@ class Bus(Protocol):
 class RelayBus(Protocol):
     """A relay's side of it."""
 
-    def listen(self, handle: Callable[[Delivery | Fill, timedelta], None]) -> None:
+    def listen(self, handle: Callable[[Order, timedelta], None]) -> None:
         """Take orders from the pool's queue and the relay's own; several at a time, in threads of the bus.
 
         `handle` is also told how long the order has lain in this process. A delivery is acknowledged when `handle`
         returns; when the relay dies before, it goes back to its queue.
         """
+        ...
+
+    def rest(self, resting: bool) -> None:
+        """Take nothing from the pool's queue, or take from it again; the relay's own queue is always read."""
         ...
 
     def receipt(self, receipt: Receipt) -> None: ...
@@ -577,6 +583,11 @@ class Store(Protocol):
 
     def heard(self, hello: Hello) -> bool:
         """Remember the relay; True when it was not alive before (new, back, or last seen over 20 s ago)."""
+        ...
+
+    def rests(self, hello: Hello) -> bool:
+        """Whether the process that says this is to take nothing from its pool: its relay is in maintenance, or another
+        process was there before it under the same identity."""
         ...
 
     # looking ------------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """Deliveries, receipts and hellos as documents: JSON with a version, checked when it is read.
 
-    {"v": 1, "type": "delivery" | "fill" | "receipt" | "hello" | "unopened", "body": {...}}
+    {"v": 1, "type": "delivery" | "fill" | "duty" | "receipt" | "hello" | "unopened", "body": {...}}
 
 Fields that this version does not know are passed over, so that a newer centre can speak to an older relay; a document
 of another major version, or one that does not hold what it must, is Garbled.
@@ -14,14 +14,15 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from otd.errors import Garbled
-from otd.model import Delivery, Fill, Hello, Receipt, Unopened
+from otd.model import Delivery, Duty, Fill, Hello, Receipt, Unopened
 
 VERSION = 1
 LIMIT = 4 * 1024 * 1024  # bytes of one document
-Document = Delivery | Fill | Receipt | Hello | Unopened
+Document = Delivery | Fill | Duty | Receipt | Hello | Unopened
 _TYPES: dict[str, type[Document]] = {
     "delivery": Delivery,
     "fill": Fill,
+    "duty": Duty,
     "receipt": Receipt,
     "hello": Hello,
     "unopened": Unopened,

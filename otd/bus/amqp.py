@@ -35,7 +35,7 @@ from otd.bus.consuming import Consumer, Taken
 from otd.bus.identity import Identity, user_of
 from otd.bus.publishing import Publisher
 from otd.errors import Garbled, OtdError, Retryable, Unreachable, Untrusted
-from otd.model import Delivery, Fill, Hello, Receipt, Unopened
+from otd.model import Delivery, Duty, Fill, Hello, Order, Receipt, Unopened
 from otd.pairing import Member
 from otd.ports import Clock
 from otd.quoting import regex
@@ -55,7 +55,7 @@ ORDERS: Mapping[str, str | int] = {  # the arguments of a queue of orders
     "x-delivery-limit": DELIVERY_LIMIT,
 }
 CONCURRENCY = 64  # deliveries that a relay carries out at once, and takes in advance
-Handle = Callable[[Delivery | Fill, timedelta], None]
+Handle = Callable[[Order, timedelta], None]
 Registry = Callable[[], tuple[Member, ...]]
 log = structlog.get_logger(__name__)
 
@@ -139,14 +139,13 @@ class AmqpBus:
         lives = delivery.act_by - delivery.sent_at
         self._order(name, delivery, takers, lives, message_id=self._tokens.write(json.dumps(note)))
 
-    def fill(self, fill: Fill) -> None:
-        takers = {one.relay: one.keys.sealing for one in self._registry.of_pool(fill.pool) if one.relay == fill.relay}
+    def tell(self, order: Fill | Duty) -> None:
+        pool, relay = order.pool, order.relay
+        takers = {one.relay: one.keys.sealing for one in self._registry.of_pool(pool) if one.relay == relay}
         if takers:
-            self._order(relay_queue(fill.relay), fill, takers, FILL_LIVES)
+            self._order(relay_queue(relay), order, takers, FILL_LIVES)
 
-    def _order(
-        self, name: str, order: Delivery | Fill, takers: Mapping[str, str], lives: timedelta, **properties: Any
-    ) -> None:
+    def _order(self, name: str, order: Order, takers: Mapping[str, str], lives: timedelta, **properties: Any) -> None:
         body = seal.seal_order(wire.write(order), self._signing, takers)
         self._publisher.publish(
             body,
@@ -219,7 +218,7 @@ class AmqpBus:
         if taken.user_id != user_of(self._broker.vhost, name):
             raise Untrusted(where, "the broker does not vouch for its sender")
         report = wire.read(seal.verify_report(taken.body, name, known.keys.signing), where)
-        if isinstance(report, Delivery | Fill) or (report.relay, report.pool) != (name, pool):
+        if isinstance(report, Delivery | Fill | Duty) or (report.relay, report.pool) != (name, pool):
             raise Untrusted(where, "it speaks for somebody else")
         return report
 
@@ -303,6 +302,9 @@ class AmqpRelayBus:
             thread.start()
         self._consumer.start()
 
+    def rest(self, resting: bool) -> None:
+        self._consumer.leave_out({pool_queue(self._identity.pool)} if resting else set())
+
     def receipt(self, receipt: Receipt) -> None:
         self._report(receipt)
 
@@ -348,7 +350,7 @@ class AmqpRelayBus:
             document = seal.open_order(taken.body, identity.relay, identity.sealing, identity.centre)
             order = wire.read(document, "an order")
             pool = order.endpoint.pool if isinstance(order, Delivery) else getattr(order, "pool", "")
-            if not isinstance(order, Delivery | Fill) or pool != identity.pool:
+            if not isinstance(order, Delivery | Fill | Duty) or pool != identity.pool:
                 raise Untrusted("an order", "it is meant for another pool")
         except seal.NotForMe as error:
             log.warning("order refused", relay=identity.relay, why=error.why, mend=error.mend)

@@ -10,7 +10,7 @@ import selectors
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,6 +63,8 @@ class Consumer:
         self._looked_at = 0.0
         self._stopping = threading.Event()
         self._cancelled = threading.Event()
+        self._left_out: frozenset[str] = frozenset()
+        self._consumed: set[str] = set()  # on this connection
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_read, False)
         os.set_blocking(self._wake_write, False)
@@ -86,6 +88,11 @@ class Consumer:
     def cancel(self) -> None:
         """Take nothing more; what was taken can still be acknowledged."""
         self._cancelled.set()
+        self._wake()
+
+    def leave_out(self, queues: Iterable[str]) -> None:
+        """Consume from all queues but these, from now on."""
+        self._left_out = frozenset(queues)
         self._wake()
 
     def stop(self) -> None:
@@ -139,10 +146,18 @@ class Consumer:
         if self._declare is not None:
             self._declare(channel)
         channel.basic_qos(0, self._prefetch, False)  # for each consumer: quorum queues know no other way
-        if not self._cancelled.is_set():
-            for queue in self._queues:
-                channel.basic_consume(queue, consumer_tag=queue, callback=self._receiver(queue))
+        self._consumed.clear()
+        self._follow(channel)
         return channel
+
+    def _follow(self, channel: Any) -> None:
+        """Consume from what is wanted now, and from nothing else."""
+        wanted = set() if self._cancelled.is_set() else set(self._queues) - self._left_out
+        for queue in self._consumed - wanted:
+            channel.basic_cancel(queue)
+        for queue in sorted(wanted - self._consumed):
+            channel.basic_consume(queue, consumer_tag=queue, callback=self._receiver(queue))
+        self._consumed = wanted
 
     def _receiver(self, queue: str) -> Callable[[Any], None]:
         generation = self._generation
@@ -159,7 +174,7 @@ class Consumer:
                 tag=int(message.delivery_info["delivery_tag"]),
                 connection=generation,
             )
-            if self._cancelled.is_set():
+            if self._cancelled.is_set() or queue in self._left_out:
                 self.give_back(taken)
             else:
                 self._take(taken)
@@ -167,7 +182,7 @@ class Consumer:
         return receive
 
     def _drain(self, connection: Any, channel: Any) -> None:
-        consuming, self._looked_at = True, time.monotonic()
+        self._looked_at = time.monotonic()
         with selectors.DefaultSelector() as selector:
             selector.register(connection.connection.sock, selectors.EVENT_READ)
             selector.register(self._wake_read, selectors.EVENT_READ)
@@ -178,10 +193,7 @@ class Consumer:
                 if self._stopping.is_set():
                     self._leave(connection)
                     return
-                if consuming and self._cancelled.is_set():
-                    consuming = False
-                    for queue in self._queues:
-                        channel.basic_cancel(queue)
+                self._follow(channel)
                 with contextlib.suppress(TimeoutError):
                     while not self._stopping.is_set():
                         self._look()

@@ -18,7 +18,7 @@ import structlog
 
 from otd import wire
 from otd.errors import OtdError, Unreachable
-from otd.model import Delivery, Fill, Hello, Receipt
+from otd.model import Delivery, Duty, Fill, Hello, Order, Receipt
 
 _AT_ONCE = timedelta(0)
 FILL_LIVES = 60.0  # seconds; a relay that was not told says so with its next hello
@@ -68,10 +68,10 @@ class LocalBus:
             self._queues.setdefault(queue, deque()).append(message)
             self._changed.notify_all()
 
-    def fill(self, fill: Fill) -> None:
+    def tell(self, order: Fill | Duty) -> None:
         with self._changed:
-            if fill.relay in self._relays:
-                message = _Message(f"relay.{fill.relay}", wire.write(fill), time.monotonic() + FILL_LIVES)
+            if order.relay in self._relays:
+                message = _Message(f"relay.{order.relay}", wire.write(order), time.monotonic() + FILL_LIVES)
                 self._queues.setdefault(message.queue, deque()).append(message)
                 self._changed.notify_all()
 
@@ -114,7 +114,7 @@ class LocalBus:
             while True:
                 if side.stopped:
                     return None
-                for name in (f"relay.{side.name}", f"pool.{side.pool}"):
+                for name in (f"relay.{side.name}", f"pool.{side.pool}")[: 1 if side.resting else 2]:
                     queue = self._queues.get(name)
                     while queue:
                         message = queue.popleft()
@@ -152,16 +152,22 @@ class LocalRelayBus:
         self.name, self.pool = name, pool
         self.held: set[_Message] = set()
         self.stopped = False
+        self.resting = False
         self.is_cut = False
         self._bus = bus
         self._concurrency = concurrency
         self._threads: list[threading.Thread] = []
 
-    def listen(self, handle: Callable[[Delivery | Fill, timedelta], None]) -> None:
+    def listen(self, handle: Callable[[Order, timedelta], None]) -> None:
         for number in range(self._concurrency):
             thread = threading.Thread(target=self._work, args=(handle,), name=f"otd-{self.name}-{number}", daemon=True)
             self._threads.append(thread)
             thread.start()
+
+    def rest(self, resting: bool) -> None:
+        with self._bus._changed:
+            self.resting = resting
+            self._bus._changed.notify_all()
 
     def receipt(self, receipt: Receipt) -> None:
         self._bus._publish(self, wire.write(receipt))
@@ -182,11 +188,11 @@ class LocalRelayBus:
         self.is_cut = True
         self._bus._leave(self)
 
-    def _work(self, handle: Callable[[Delivery | Fill, timedelta], None]) -> None:
+    def _work(self, handle: Callable[[Order, timedelta], None]) -> None:
         while (message := self._bus._take(self)) is not None:
             try:
                 document = wire.read(message.document, "delivery")
-                if isinstance(document, Delivery | Fill):
+                if isinstance(document, Delivery | Fill | Duty):
                     handle(document, _AT_ONCE)
             except OtdError as error:
                 log.warning("delivery refused", relay=self.name, why=error.why)

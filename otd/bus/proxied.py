@@ -5,8 +5,8 @@ from __future__ import annotations
 import socket
 from typing import Any
 
-from amqp import Connection as AmqpConnection
 from amqp.transport import SSLTransport, TCPTransport
+from kombu.transport.pyamqp import Connection as KombuConnection
 from kombu.transport.pyamqp import Transport as KombuTransport
 
 from otd.outbound import Deadline
@@ -36,7 +36,7 @@ class _Plain(_Tunnelled, TCPTransport):  # type: ignore[misc]
     pass
 
 
-class _Connection(AmqpConnection):  # type: ignore[misc]
+class _Connection(KombuConnection):  # type: ignore[misc]
     def __init__(self, *arguments: Any, proxy: Proxy, **named: Any) -> None:
         self._proxy = proxy
         super().__init__(*arguments, **named)

@@ -60,8 +60,10 @@ def status(member: Member | None, state: RelayState | None, now: datetime) -> tu
         return "grey", "its user at the broker is not made yet" if waits else "let in, never heard of"
     if not is_alive(state, now):
         return "red", "it was stopped" if state.leaving else "not heard of any more"
+    if state.cloned:
+        return "red", "a second machine runs under its identity, and rests: pair that one anew, under another name"
     if member is not None and member.maintenance:
-        return "red" if member.maintenance_why else "grey", f"in maintenance {member.maintenance_why}".strip()
+        return "grey", "in maintenance" + (f": {member.maintenance_why}" if member.maintenance_why else "")
     if abs(state.clock_offset) > CLOCK:
         ahead = "ahead" if state.clock_offset > timedelta(0) else "behind"
         return "red", f"its clock is {abs(state.clock_offset).total_seconds():.0f} s {ahead}: is NTP at work there?"
@@ -88,6 +90,6 @@ def _row(name: str, pool: str, member: Member | None, state: RelayState | None, 
 
 def _cells(row: dict[str, Any]) -> tuple[object, ...]:
     seen = f"{row['seconds_since']} s ago" if row["seconds_since"] is not None else "never"
-    reaches = f"{row['endpoints'] - len(row['unreachable'])} of {row['endpoints']}"
+    reaches = f"{row['endpoints'] - len(row['unreachable'])} of {row['endpoints']}" if row["last_seen"] else "-"
     colour = coloured(row["status"], SHOWN[row["status"]])
     return row["name"], row["pool"], colour, row["version"] or "-", seen, reaches, row["why"] or "-"

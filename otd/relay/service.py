@@ -19,7 +19,7 @@ import structlog
 import otd
 from otd.deliveries import is_as_before, list_name, seen_digest
 from otd.errors import BadSetting, Busy, Denied, OtdError, Permanent, Untrusted
-from otd.model import Booking, Delivery, Difference, Endpoint, Facts, Fill, Hello, Outcome, Receipt
+from otd.model import Booking, Delivery, Difference, Duty, Endpoint, Facts, Fill, Hello, Order, Outcome, Receipt
 from otd.outbound import Deadline
 from otd.placing import KINDS as FETCHING
 from otd.ports import Clock, EndpointDriver, RelayBus, Seen
@@ -61,6 +61,7 @@ class Relay:
         self._offset = _Offset()
         self._started_at = clock.now()
         self._counted: Counter[str] = Counter()
+        self._resting = False
         self._stopping = threading.Event()
         self.face_until: Callable[[], datetime | None] = lambda: None  # whoever serves the face says when it runs out
         self._greeter = threading.Thread(target=self._greet, name=f"otd-{name}-hello", daemon=True)
@@ -96,6 +97,19 @@ class Relay:
         if self._lists is not None:
             self._lists.begin_fill(dict(fill.lists))
 
+    def obey(self, duty: Duty) -> None:
+        """Rest, or go back to work. What is meant for another process under this identity is passed over: the centre
+        says it again as long as it is not so."""
+        if duty.started_at == self._started_at and duty.resting != self._resting:
+            self._resting = duty.resting
+            self._bus.rest(duty.resting)
+            log.warning("relay rests" if duty.resting else "relay is back at work", relay=self.name, pool=self.pool)
+
+    @property
+    def resting(self) -> bool:
+        """Whether it takes nothing from its pool."""
+        return self._resting
+
     def fetched(self, fetch: Fetch) -> None:
         """Tell the centre what an endpoint was given."""
         self._bus.receipt(
@@ -113,11 +127,13 @@ class Relay:
             )
         )
 
-    def handle(self, order: Delivery | Fill, waited: timedelta = timedelta(0)) -> None:
+    def handle(self, order: Order, waited: timedelta = timedelta(0)) -> None:
         """Carry out one order, which has lain in this process for so long; publish the receipt of a delivery. Never
         raises for what the outside does."""
         if isinstance(order, Fill):
             self.fill(order)
+        elif isinstance(order, Duty):
+            self.obey(order)
         else:
             self._deliver(order, waited)
 
@@ -261,7 +277,10 @@ class Relay:
 
     def _greet(self) -> None:
         while True:
-            self._bus.hello(self._hello())
+            try:
+                self._bus.hello(self._hello())
+            except Exception as error:  # the next hello must still be said
+                log.error("hello not said", relay=self.name, error=type(error).__name__)
             if self._stopping.wait(self._hello_every.total_seconds()):
                 return
 
@@ -276,6 +295,7 @@ class Relay:
             clock_offset=self._offset.value,
             filled=self._lists is None or self._lists.told,
             face_until=self.face_until(),
+            resting=self._resting,
         )
 
 

@@ -7,6 +7,7 @@ import json
 from datetime import timedelta
 from typing import Any
 
+import structlog
 from sqlalchemy import insert, select, update
 
 from otd import findings
@@ -14,10 +15,12 @@ from otd.model import EndpointState, Expiry, Hello, Receipt, RelayState, Sent, V
 from otd.store import adoption, alerting, audit, claims, learning, placements, records
 from otd.store.configured import endpoint_in, leaving_in
 from otd.store.lists import HIGHEST, desired_of, not_configured
-from otd.store.tables import at, at_or_none, endpoints, ms, relays, span
+from otd.store.tables import at, at_or_none, endpoints, members, ms, relays, span
 from otd.store.transaction import Transaction, greatest, line
 
 SILENT = timedelta(seconds=20)  # a relay that was not heard for longer was not alive
+BESIDE = timedelta(seconds=10)  # an earlier process that lived for so long beside a later one did not make way for it
+log = structlog.get_logger(__name__)
 
 
 def note_sent(tx: Transaction, endpoint: str, verb: Verb, revision: int, relay: str) -> None:
@@ -220,6 +223,13 @@ def heard(tx: Transaction, hello: Hello) -> bool:
     started = ms(hello.started_at)
     if known is not None and known.leaving and known.started_at == started:
         return False
+    if known is not None and started < known.started_at and (hello.leaving or not _lived_beside(hello, known)):
+        return False  # it comes late, from before the process that is there now
+    if known is not None and started == known.clone_started_at and _lives(known):
+        seen = None if hello.leaving else tx.now
+        mark = {"clone_started_at": None if hello.leaving else started, "clone_seen": seen}
+        tx.connection.execute(update(relays).where(relays.c.name == name).values(mark))
+        return False
     values = {
         "pool": line(hello.pool, 64),
         "version": line(hello.version, 64),
@@ -228,6 +238,11 @@ def heard(tx: Transaction, hello: Hello) -> bool:
         "leaving": hello.leaving,
         "clock_offset": hello.clock_offset // timedelta(milliseconds=1),
     }
+    if known is not None and started < known.started_at:
+        log.error("two processes under one identity", relay=name, pool=hello.pool)
+        values |= {"clone_started_at": known.started_at, "clone_seen": known.last_seen}
+    elif known is not None and (started > known.started_at or not _clone_lives(known)):
+        values |= {"clone_started_at": None, "clone_seen": None}
     if hello.face_until is not None:
         alerting.put_expiry(tx, Expiry(cause="face_expires", thing=f"relay:{name}", at=hello.face_until))
     if known is None:
@@ -236,6 +251,29 @@ def heard(tx: Transaction, hello: Hello) -> bool:
     tx.connection.execute(update(relays).where(relays.c.name == name).values(values))
     was_alive = not known.leaving and known.started_at == started and known.last_seen >= known.now - span(SILENT)
     return not hello.leaving and not was_alive
+
+
+def _lived_beside(hello: Hello, known: Any) -> bool:
+    """Whether this, from an earlier process than the one that took its place (as after a crash), was said when that one
+    had been there for a while: two machines have one identity, and the later one is the clone."""
+    return hello.at >= at(known.started_at) + BESIDE
+
+
+def _lives(known: Any) -> bool:
+    return not known.leaving and bool(known.last_seen >= known.now - span(SILENT))
+
+
+def _clone_lives(known: Any) -> bool:
+    return known.clone_seen is not None and bool(known.clone_seen >= known.now - span(SILENT))
+
+
+def rests(tx: Transaction, hello: Hello) -> bool:
+    """See `otd.ports.Store.rests`."""
+    mine = members.c.relay == hello.relay, members.c.revoked_at.is_(None)
+    if tx.connection.execute(select(members.c.maintenance).where(*mine)).scalar():
+        return True
+    clone = tx.connection.execute(select(relays.c.clone_started_at).where(relays.c.name == hello.relay)).scalar()
+    return clone is not None and clone == ms(hello.started_at)
 
 
 def relay_states(tx: Transaction) -> tuple[RelayState, ...]:
@@ -248,6 +286,14 @@ def relay_states(tx: Transaction) -> tuple[RelayState, ...]:
             last_seen=at(row.last_seen),
             leaving=row.leaving,
             clock_offset=timedelta(milliseconds=row.clock_offset),
+            resting=bool(row.maintenance),
+            cloned=_clone_lives(row),
         )
-        for row in tx.connection.execute(select(relays).order_by(relays.c.name))
+        for row in tx.connection.execute(_relays(tx)).all()
     )
+
+
+def _relays(tx: Transaction) -> Any:
+    mine = (members.c.relay == relays.c.name) & members.c.revoked_at.is_(None)
+    known = select(relays, members.c.maintenance, tx.now.label("now"))
+    return known.select_from(relays.outerjoin(members, mine)).order_by(relays.c.name)

@@ -480,6 +480,10 @@ class SqlStore:
         with self._writing() as tx:
             return receipts.heard(tx, hello)
 
+    def rests(self, hello: Hello) -> bool:
+        with self._reading() as tx:
+            return receipts.rests(tx, hello)
+
     # looking ------------------------------------------------------------------------------------------------------
 
     def rooms(self) -> tuple[RoomState, ...]:

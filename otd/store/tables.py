@@ -151,6 +151,8 @@ relays = Table(
     Column("last_seen", BigInteger, nullable=False),
     Column("leaving", Boolean, nullable=False),
     Column("clock_offset", BigInteger, nullable=False),
+    Column("clone_started_at", BigInteger),  # a second process under its identity, which came later and rests
+    Column("clone_seen", BigInteger),
 )
 
 learned = Table(

@@ -86,9 +86,24 @@ class BusContract:
 
     def test_a_fill_reaches_the_relay_that_it_is_for(self, net: Net, site: Callable[[str], Site]) -> None:
         one, other, fill = site("relay1"), site("relay2"), Fill(relay="relay2", pool="hq", lists=(("codec1", 3),))
-        net.bus.fill(fill)
+        net.bus.tell(fill)
         until(lambda: other.taken == [fill], SOON, "the fill")
         assert one.taken == []
+
+    def test_a_relay_that_rests_leaves_its_pool_to_the_others_and_is_still_told(
+        self, net: Net, site: Callable[[str], Site]
+    ) -> None:
+        one, other = site("relay1"), site("relay2")
+        one.side.rest(True)
+        net.bus.send(fresh(sequence=0), relay="relay1")
+        until(lambda: len(one.taken) == 1, SOON, "its own order")
+        for number in range(1, 7):
+            net.bus.send(fresh(sequence=number))
+        until(lambda: len(other.taken) == 6, SOON, "all six")
+        other.side.rest(True)
+        one.side.rest(False)
+        net.bus.send(fresh(sequence=7))
+        until(lambda: len(one.taken) == 2, SOON, "the next one")
 
     def test_a_pool_without_relays_cannot_be_reached(self, net: Net) -> None:
         with pytest.raises(Unreachable):

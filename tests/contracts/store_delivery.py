@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from otd.model import (
     Difference,
+    Hello,
 )
 from tests.contracts.store_case import LEASE, StoreCase, a_hello, a_list
 from tests.values import HOUR, MINUTE, SECOND, T0, a_receipt, an_endpoint
@@ -221,6 +222,50 @@ class DeliveryContract(StoreCase):
     def test_a_relay_that_started_anew_is_back(self) -> None:
         self.store.heard(a_hello())
         assert self.store.heard(a_hello(started_at=T0 + SECOND))
+
+    def test_of_two_processes_under_one_identity_the_later_one_is_to_rest(self) -> None:
+        def hello(process: timedelta) -> Hello:
+            return a_hello(started_at=T0 + process, at=self.clock.now())
+
+        first, later = timedelta(0), 30 * SECOND
+        self.store.heard(hello(first))
+        self.pass_time(30 * SECOND)
+        self.store.heard(hello(later))
+        assert not self.store.rests(hello(later))  # it may be the relay that was started anew
+        self.pass_time(11 * SECOND)
+        self.store.heard(hello(first))
+        assert (self.store.rests(hello(first)), self.store.rests(hello(later))) == (False, True)
+        for _ in range(3):
+            self.pass_time(5 * SECOND)
+            for process in (first, later):
+                self.store.heard(hello(process))
+            (relay,) = self.store.relays()
+            assert (relay.cloned, relay.started_at) == (True, T0)
+        for _ in range(5):
+            self.pass_time(5 * SECOND)
+            self.store.heard(hello(first))
+        assert not self.store.relays()[0].cloned
+        assert not self.store.rests(hello(later))
+
+    def test_a_clone_takes_over_when_the_first_process_is_gone(self) -> None:
+        def hello(process: timedelta) -> Hello:
+            return a_hello(started_at=T0 + process, at=self.clock.now())
+
+        self.store.heard(hello(timedelta(0)))
+        self.store.heard(hello(SECOND))
+        self.pass_time(15 * SECOND)
+        self.store.heard(hello(timedelta(0)))
+        assert self.store.rests(hello(SECOND))
+        self.pass_time(25 * SECOND)
+        self.store.heard(hello(SECOND))
+        assert not self.store.rests(hello(SECOND))
+        assert not self.store.relays()[0].cloned
+
+    def test_what_an_earlier_process_said_before_it_ended_comes_late_and_says_nothing(self) -> None:
+        self.store.heard(a_hello(started_at=T0 + MINUTE, at=T0 + MINUTE))
+        self.store.heard(a_hello(at=T0 + MINUTE))
+        (relay,) = self.store.relays()
+        assert (relay.started_at, relay.cloned) == (T0 + MINUTE, False)
 
     def test_a_relay_that_left_is_not_back_before_it_starts_anew(self) -> None:
         self.store.heard(a_hello())

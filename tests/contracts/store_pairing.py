@@ -10,7 +10,7 @@ import pytest
 
 from otd.errors import Busy, Denied, Missing, Untrusted
 from otd.pairing import PENDING, PENDING_OF_ONE, VALID, WRONG_CODES, Keys, Pairing, code, commitment, text
-from tests.contracts.store_case import CAPS, StoreCase
+from tests.contracts.store_case import CAPS, StoreCase, a_hello
 from tests.values import MINUTE, SECOND
 
 NONCE = bytes(range(32))
@@ -189,9 +189,13 @@ class PairingContract(StoreCase):
 
     def test_maintenance_is_remembered_with_its_reason(self) -> None:
         self.a_member()
-        self.store.members.rest("relay1", True, "cloned")
+        self.store.heard(a_hello())
+        assert not self.store.rests(a_hello())
+        self.store.members.rest("relay1", True, "new disk")
         found = self.store.members.get("relay1")
-        assert (found.maintenance, found.maintenance_why) == (True, "cloned")
+        assert (found.maintenance, found.maintenance_why) == (True, "new disk")
+        assert self.store.rests(a_hello())
+        assert [relay.resting for relay in self.store.relays()] == [True]
         self.store.members.rest("relay1", False)
         assert not self.store.members.get("relay1").maintenance
         with pytest.raises(Missing):
