@@ -36,7 +36,7 @@ class _Plain(_Tunnelled, TCPTransport):  # type: ignore[misc]
     pass
 
 
-class _Connection(KombuConnection):  # type: ignore[misc]
+class _Connection(KombuConnection):
     def __init__(self, *arguments: Any, proxy: Proxy, **named: Any) -> None:
         self._proxy = proxy
         super().__init__(*arguments, **named)
