@@ -40,6 +40,11 @@ def lasting(facts: Facts) -> tuple[object, ...]:
     return (facts.software, facts.mode, facts.role, facts.provisioning, facts.hides, facts.interface, clock_is_off)
 
 
+def is_amiss(facts: Facts) -> bool:
+    """Whether a person may want to mend something there."""
+    return bool(facts.hides or facts.mode == "teams" or facts.role == "user" or _clock(facts))
+
+
 def is_overwrite(receipt: Receipt) -> bool:
     """Whether another system's bookings stand beside ours, or instead of them."""
     foreign = (d.id for d in receipt.differences if d.fields == ("foreign",))

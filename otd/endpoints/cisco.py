@@ -16,6 +16,7 @@ from typing import Literal
 
 from cryptography.x509 import load_der_x509_certificate
 
+from otd import findings
 from otd.endpoints import cisco_documents as documents
 from otd.endpoints import cisco_facts as pages
 from otd.endpoints.cisco_documents import CiscoSeen, Software
@@ -80,7 +81,8 @@ class CiscoDriver:
         return tuple(documents.seen(booking) for booking in bookings)
 
     def facts(self, endpoint: Endpoint, *, within: timedelta) -> Facts:
-        """One request tells whether it restarted; only then, after a failure and once a day the rest is asked for."""
+        """One request tells whether it restarted; only then, after a failure, once a day, and while something is to be
+        mended there, the rest is asked for."""
         with self._line(endpoint, within) as line:
             software, unit = pages.unit(line.get(pages.UNIT_PATH), endpoint.name)
             known = self._known.get(endpoint.name)
@@ -231,4 +233,5 @@ def _booted_at(facts: Facts, now: float) -> float | None:
 
 
 def _is_old(known: _Known) -> bool:
-    return time.monotonic() - known.at > _LEARN_EVERY.total_seconds()
+    """Or something was wrong with it: whoever mends that wants to see it mended at the next look."""
+    return findings.is_amiss(known.facts) or time.monotonic() - known.at > _LEARN_EVERY.total_seconds()

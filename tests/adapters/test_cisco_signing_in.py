@@ -273,3 +273,18 @@ def test_what_seldom_changes_is_asked_for_again_only_after_a_restart_or_a_failur
     codec.forget_log()
     driver.facts(endpoint, within=WITHIN)
     assert len(codec.log) > 1
+
+
+def test_what_is_amiss_is_asked_for_at_each_look_until_it_is_mended(codec: Codec) -> None:
+    driver, endpoint = a_driver(), endpoint_of(codec)
+    codec.clock_offset = HOUR
+    first = driver.facts(endpoint, within=WITHIN).clock_offset
+    assert first is not None
+    assert first > HOUR / 2
+    codec.clock_offset = timedelta(0)
+    second = driver.facts(endpoint, within=WITHIN).clock_offset
+    assert second is not None
+    assert abs(second) < HOUR / 2
+    codec.forget_log()
+    driver.facts(endpoint, within=WITHIN)
+    assert len(codec.log) == 1

@@ -38,6 +38,7 @@ NAMES: tuple[str, ...] = (
     "latency",
     "parse",
     "refresh",
+    "replay",
     "start",
 )
 
