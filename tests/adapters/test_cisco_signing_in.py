@@ -258,6 +258,7 @@ def test_every_software_line_says_what_it_can(profile: str) -> None:
 def test_what_seldom_changes_is_asked_for_again_only_after_a_restart_or_a_failure(codec: Codec) -> None:
     driver, endpoint = a_driver(), endpoint_of(codec)
     codec.advance(HOUR)
+    codec.clock_offset = -HOUR  # it has been up for an hour, and its clock is right
     driver.facts(endpoint, within=WITHIN)
     codec.forget_log()
     driver.facts(endpoint, within=WITHIN)
