@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from hashlib import sha256
@@ -44,6 +45,7 @@ PAGES = 200  # of one read; at Graph's smallest usual size that is 2,000 meeting
 PAGE_LIMIT = 32 * 1024 * 1024
 READ_LIMIT = 64 * 1024 * 1024
 _OF_MAILBOX = re.compile(r"[#/]users\('(?P<mailbox>(?:[^']|'')*)'\)", re.IGNORECASE)
+CHANGED = "the mailbox changed while its pages were read"
 _STRANGE = "look for a proxy or a sign-in page on the way to Graph"
 
 
@@ -120,31 +122,51 @@ class GraphCalendar:
         kept = self._memo.get(key)
         if kept is not None and kept.digest == digest:
             return kept.meetings
-        page = _page(body, room.mailbox, where)
-        events = self._rest(page, url, len(body), room, call) if page.link else page.events
+        page, size = _page(body, room.mailbox, where), len(body)
+        events = page.events
+        if page.link:
+            pages, size = self._followed(page, url, size, room, call)
+            digest = sha256(json.dumps([page.events for page in pages.values()]).encode()).digest()
+            if kept is not None and kept.digest == digest:
+                return kept.meetings
+            events = self._all_of(pages, room, call)
         meetings = _as_meetings(events, zone, where)
         self._owners.claim(room.mailbox, (m.id for m in meetings), where)
-        if not page.link:
-            self._memo.put(key, _Kept(digest, meetings), len(body))
+        self._memo.put(key, _Kept(digest, meetings), size)
         return meetings
 
-    def _rest(self, page: _Page, url: str, size: int, room: Room, call: Call) -> dict[str, Any]:
-        """The events of this page and of all that follow it."""
-        where, followed, events = call.where, {url}, dict(page.events)
+    def _all_of(self, pages: Mapping[str, _Page], room: Room, call: Call) -> dict[str, Any]:
+        """The events of these pages, each read again but the last.
+
+        A page begins after so many events, not after one of them: when one is deleted from a page that was read, the
+        first of the next page moves up and is never given. So the pages must be the same twice.
+        """
+        events: dict[str, Any] = {}
+        *before_the_last, last = pages.items()
+        for url, page in before_the_last:
+            again = _page(self._line.get(url, call), room.mailbox, call.where)
+            if again.events != page.events:
+                raise Truncated(call.where, CHANGED)
+        for _, page in (*before_the_last, last):
+            for identity, event in page.events.items():
+                _merge(events, identity, event, call.where)
+        return events
+
+    def _followed(self, page: _Page, url: str, size: int, room: Room, call: Call) -> tuple[dict[str, _Page], int]:
+        """This page and all that follow it, by address, and how large they are together."""
+        where, followed = call.where, {url: page}
         while page.link:
             if page.link in followed or len(followed) >= PAGES:
                 raise Truncated(where, f"Graph's pages do not end ({len(followed)} were read)")
             if not page.link.startswith(f"{self._root}/"):
                 raise Garbled(where, "Graph's next page is on another host, which is not asked", _STRANGE)
-            followed.add(page.link)
-            body = self._line.get(page.link, call)
+            url = page.link
+            body = self._line.get(url, call)
             size += len(body)
             if size > READ_LIMIT:
                 raise Garbled(where, f"the pages together are larger than {READ_LIMIT} bytes")
-            page = _page(body, room.mailbox, where)
-            for identity, event in page.events.items():
-                _merge(events, identity, event, where)
-        return events
+            followed[url] = page = _page(body, room.mailbox, where)
+        return followed, size
 
     def _view(self, mailbox: str, window: Window) -> str:
         query = {
@@ -196,7 +218,7 @@ def _merge(events: dict[str, Any], identity: str, event: Any, where: str) -> Non
     """An event that moves to another page while the pages are read comes twice; ids keep their letters."""
     known = events.setdefault(identity, event)
     if known is not event and known != event:
-        raise Truncated(where, "the mailbox changed while its pages were read")
+        raise Truncated(where, CHANGED)
 
 
 def _same_mailbox(context: Any, mailbox: str, where: str) -> None:
