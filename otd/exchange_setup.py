@@ -32,8 +32,9 @@ def online(name: str, client_id: str, mailboxes: Sequence[str]) -> tuple[Step, .
     return (
         Step(
             title="The application's place in the tenant (Microsoft Graph PowerShell)",
-            allows="nothing yet. In Entra ID the application needs a credential and no permission of Exchange or "
-            "Graph: a consented Calendars.Read would open every mailbox, whatever is scoped below",
+            allows="nothing yet. In Entra ID the application needs a credential and no permission but, for "
+            "`otd rooms discover`, Place.Read.All: a consented Calendars.Read would open every mailbox, whatever is "
+            "scoped below",
             lines=(
                 "Connect-MgGraph -Scopes 'Application.Read.All'",
                 f"$otd = Get-MgServicePrincipal -Filter {found}",
@@ -43,7 +44,7 @@ def online(name: str, client_id: str, mailboxes: Sequence[str]) -> tuple[Step, .
                 "-keyout otd.key -out otd.crt",
             ),
             proof=(
-                "# prints nothing: the application holds no permission for the whole tenant",
+                "# prints nothing, or Place.Read.All alone: no permission for the mailboxes of the whole tenant",
                 "Get-MgServicePrincipalAppRoleAssignment -ServicePrincipalId $otd.Id",
             ),
         ),

@@ -58,6 +58,14 @@ class Room:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FoundRoom:
+    """A room that a calendar system knows of, whether or not it is configured."""
+
+    mailbox: str
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
     """The video system that shows one or more Rooms (a divisible room shows the union)."""
 

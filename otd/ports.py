@@ -33,6 +33,7 @@ from otd.model import (
     Expiry,
     Facts,
     Fill,
+    FoundRoom,
     Hello,
     Hook,
     Joinless,
@@ -111,6 +112,14 @@ class Bookable(Protocol):
 
     def take_back(self, room: Room, booked: Booked, *, within: timedelta) -> None:
         """Remove it; that it is gone already is no mistake. Raises OtdError."""
+        ...
+
+
+class Directory(Protocol):
+    """What a calendar system knows of an organisation's rooms."""
+
+    def rooms(self, *, within: timedelta) -> tuple[FoundRoom, ...]:
+        """All of them, each once, in any order. Raises OtdError."""
         ...
 
 

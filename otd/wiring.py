@@ -18,13 +18,13 @@ from otd.calendars.files import FilesCalendar
 from otd.calendars.files_watch import FilesWatch
 from otd.deliveries import Timing
 from otd.dialplan.ruling import Ruling
-from otd.errors import BadSetting
+from otd.errors import BadSetting, Unsupported
 from otd.judging import settle_rules
 from otd.metrics import Metrics
 from otd.model import Expiry as RunsOut
 from otd.model import Hello, LaneSize, Receipt, Settled
 from otd.pipeline import Pipeline, Rulebook, no_provision
-from otd.ports import Bookable, Bus, Calendar, Clock, EndpointDriver, Executor, Pins, Secrets
+from otd.ports import Bookable, Bus, Calendar, Clock, Directory, EndpointDriver, Executor, Pins, Secrets
 from otd.relay.memory import Memory
 from otd.relay.service import Relay
 from otd.settings import BusSettings, FaceAccess, Settings
@@ -94,6 +94,20 @@ def credential_expiries(settings: Settings) -> Iterator[RunsOut]:
             found = credential_expiry(settings, name)
             if found is not None and found.at is not None:
                 yield RunsOut(cause="secret_expires", thing=f"calendar:{name}", at=found.at)
+
+
+def directory(settings: Settings, name: str) -> Directory:
+    """The rooms that the system of one configured Calendar knows of. Raises Unsupported for a folder of files."""
+    access, clock = settings.calendars[name].access, SystemClock()
+    if isinstance(access, GraphAccess):
+        from otd.calendars.graph_places import GraphPlaces
+
+        return GraphPlaces(name, access, secrets(settings), clock)
+    if isinstance(access, EwsAccess):
+        from otd.calendars.ews_rooms import EwsRooms
+
+        return EwsRooms(name, access, secrets(settings), clock)
+    raise Unsupported(f"calendar {name}", "it is a folder of files", "its rooms are the folders in it")
 
 
 def drivers(settings: Settings, pins: Pins) -> Mapping[str, EndpointDriver]:

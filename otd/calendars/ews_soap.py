@@ -81,10 +81,11 @@ class Account:
 
 
 def account(protocol: Any, mailbox: str, right: str) -> Account:
+    """`mailbox` "" for what is asked of the server and not of a mailbox."""
     return Account(
         protocol=protocol,
         version=protocol.config.version.copy(),
-        access_type=IMPERSONATION if right == "impersonation" else DELEGATE,
+        access_type=IMPERSONATION if mailbox and right == "impersonation" else DELEGATE,
         identity=Identity(primary_smtp_address=mailbox),
         primary_smtp_address=mailbox,
     )
@@ -124,6 +125,28 @@ class GetItem(_Call):
 
     SERVICE_NAME = "GetItem"
     element_container_name = f"{M}Items"
+
+
+class GetRoomLists(_Call):
+    """Gives an Address for each room list."""
+
+    SERVICE_NAME = "GetRoomLists"
+    element_container_name = f"{M}RoomLists"
+
+
+class GetRooms(_Call):
+    """Gives the Rooms of a list."""
+
+    SERVICE_NAME = "GetRooms"
+    element_container_name = f"{M}Rooms"
+
+
+def room_lists_payload() -> etree._Element:
+    return _of(f"{M}GetRoomLists")
+
+
+def rooms_payload(address: str) -> etree._Element:
+    return _of(f"{M}GetRooms", _of(f"{M}RoomList", _of(f"{T}EmailAddress", address)))
 
 
 def find_payload(mailbox: str, window: Window, limit: int) -> etree._Element:

@@ -1,4 +1,4 @@
-"""`otd rooms`: list and show rooms, import rooms and endpoints from a table; see rooms_lint."""
+"""`otd rooms`: list and show rooms, import rooms and endpoints from a table; see rooms_lint and rooms_discover."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import click
 
 from otd.cli.options import examples, settings_of, with_config, with_json, with_why
 from otd.cli.output import named, print_fields, print_json, print_table
+from otd.cli.rooms_discover import discover
 from otd.cli.rooms_lint import lint
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ def rooms() -> None:
 
 
 rooms.add_command(lint)
+rooms.add_command(discover)
 
 
 @rooms.command("list", epilog=examples("otd rooms list", "otd rooms list --json"))

@@ -11,13 +11,14 @@ from lxml import etree
 from otd.lab.ews_items import BodyType, Source, Wanted, calendar_item, wanted
 from otd.lab.ews_request import Envelope
 from otd.lab.ews_schema import tag
-from otd.lab.ews_soap import VERSIONS, EwsError, SoapFault, attribute, failure, response, success, text
+from otd.lab.ews_soap import VERSIONS, EwsError, SoapFault, attribute, bare, failure, response, success, text
 from otd.lab.faults import Fault, Kind
 from otd.lab.identities import folder_id, is_ews_change_key, read_ews_id
 from otd.lab.mailboxes import Item, Mailbox, Mailboxes
 from otd.model import Window
 
 MOST_ENTRIES = 1000  # Exchange's own limit on what one FindItem gives
+ROOM_LIST = "rooms@contoso.example"
 LONGEST_VIEW = timedelta(days=2 * 366)
 FOLDERS = {"root": "Root", "msgfolderroot": "Top of Information Store", "calendar": "Calendar", "inbox": "Inbox"}
 _SINCE = {
@@ -53,6 +54,8 @@ class Asked:
 
 def answer(asked: Asked) -> str:
     """The envelope to answer with. Raises EwsError for what ends the whole request."""
+    if asked.envelope.operation in ("GetRoomLists", "GetRooms"):
+        return _room_lists(asked) if asked.envelope.operation == "GetRoomLists" else _rooms(asked)
     messages = {
         "FindItem": _find_item,
         "GetItem": _get_item,
@@ -282,6 +285,28 @@ def _convert_id(asked: Asked) -> Iterator[str]:
             continue
         kind = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="t:AlternateIdType"'
         yield success("ConvertId", f"<m:AlternateId {kind} {_attributes(source)}/>")
+
+
+def _room_lists(asked: Asked) -> str:
+    """One list with all mailboxes, if there are any."""
+    lists = f"<t:Address>{_mailbox_type('Rooms', ROOM_LIST, 'PublicDL')}</t:Address>" if len(asked.mailboxes) else ""
+    return bare("GetRoomLists", f"<m:RoomLists>{lists}</m:RoomLists>")
+
+
+def _rooms(asked: Asked) -> str:
+    if asked.envelope.body.findtext(f".//{tag('t:EmailAddress')}") != ROOM_LIST:
+        return bare("GetRooms", "<m:Rooms/>", code="ErrorNameResolutionNoResults")
+    rooms = "".join(
+        f"<t:Room><t:Id>{_mailbox_type(one.name, one.address, 'Mailbox')}</t:Id></t:Room>" for one in asked.mailboxes
+    )
+    return bare("GetRooms", f"<m:Rooms>{rooms}</m:Rooms>")
+
+
+def _mailbox_type(name: str, address: str, kind: str) -> str:
+    return (
+        f"<t:Name>{text(name)}</t:Name><t:EmailAddress>{text(address)}</t:EmailAddress>"
+        f"<t:RoutingType>SMTP</t:RoutingType><t:MailboxType>{kind}</t:MailboxType>"
+    )
 
 
 def _resolve_names(asked: Asked) -> Iterator[str]:

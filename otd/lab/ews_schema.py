@@ -338,4 +338,7 @@ HEADERS = {
         Shape("t:MailboxCulture", open=True),
     )
 }
-OPERATIONS = {tag(shape.name): shape for shape in (FIND_ITEM, GET_ITEM, GET_FOLDER, CONVERT_ID, RESOLVE_NAMES)}
+GET_ROOM_LISTS = Shape("m:GetRoomLists")
+GET_ROOMS = Shape("m:GetRooms", parts=(one(Shape("m:RoomList", parts=(one(Shape("t:EmailAddress", text=r"\S+")),))),))
+_ALL = (FIND_ITEM, GET_ITEM, GET_FOLDER, CONVERT_ID, RESOLVE_NAMES, GET_ROOM_LISTS, GET_ROOMS)
+OPERATIONS = {tag(shape.name): shape for shape in _ALL}

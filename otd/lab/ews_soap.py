@@ -97,6 +97,15 @@ def response(operation: str, messages: str) -> str:
     )
 
 
+def bare(operation: str, content: str, *, code: str = "NoError") -> str:
+    """The answer to an operation of which there is one only, without a list of messages."""
+    worked = "Success" if code == "NoError" else "Error"
+    return envelope(
+        f'<m:{operation}Response ResponseClass="{worked}" xmlns:m="{MESSAGES}" xmlns:t="{TYPES}">'
+        f"<m:ResponseCode>{code}</m:ResponseCode>{content}</m:{operation}Response>"
+    )
+
+
 def success(operation: str, content: str) -> str:
     return (
         f'<m:{operation}ResponseMessage ResponseClass="Success"><m:ResponseCode>NoError</m:ResponseCode>{content}'

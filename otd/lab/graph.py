@@ -19,6 +19,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 from uuid import uuid4
@@ -41,6 +42,7 @@ KNOWN: frozenset[Kind] = WIRE | {"status", "html", "login", "halved", "repeat", 
 JSON_TYPE = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
 BATCH_LIMIT = 20
 AT_ONCE = 4  # per application and mailbox; also how many requests of a batch run side by side
+PLACES = "/v1.0/places/microsoft.graph.room"
 _VIEW = re.compile(r"/v1\.0/users/(?P<mailbox>[^/]+)/(?:calendar/)?calendarView", re.IGNORECASE)
 _EVENTS = re.compile(r"/v1\.0/users/(?P<mailbox>[^/]+)/events(?:/(?P<id>.+))?", re.IGNORECASE)
 _STATUSES = {
@@ -63,6 +65,7 @@ class Graph:
         self.tenant = tenant or Tenant()
         self.permitted = permitted
         self.may_write = True  # whether the application has Calendars.ReadWrite; OTD itself only ever reads
+        self.reads_places = True  # the permission Place.Read.All
         self.latency = 0.0  # seconds that every answer takes
         self.largest_page = 0  # how many events a page holds at most, whatever is asked for; 0: as many as that
         self.tenant_at_once = 0  # how many requests of the application run at once before it is throttled; 0: no limit
@@ -118,10 +121,12 @@ class Graph:
             return await self._subscribed(call)
         if found := _EVENTS.fullmatch(call.path):
             return await self._booked(call, found["mailbox"], found["id"] or "")
+        if call.path == PLACES:
+            return await self._places(call)
         found = _VIEW.fullmatch(call.path)
         if found is None:
             raise Refusal(
-                501, "notImplemented", "The lab simulates calendarView, subscriptions and $batch of v1.0 only."
+                501, "notImplemented", "The lab simulates calendarView, places, subscriptions and $batch of v1.0 only."
             )
         if call.method != "GET":
             raise Refusal(405, "Request_BadRequest", f"The HTTP method {call.method} is not allowed here.")
@@ -156,6 +161,27 @@ class Graph:
             raise _status(fault.status, retry_after=fault.retry_after)
         answer = await asyncio.get_running_loop().run_in_executor(None, self.subscriptions.answer, call)
         return await self._spoilt(answer, fault, call)
+
+    async def _places(self, call: Call) -> Answer:
+        """The rooms of the tenant, those on its Exchange Server too."""
+        self.requests.note("places")
+        await asyncio.sleep(self.latency)
+        fault = self.faults.take(EVERYONE, "places")
+        if not self.reads_places:
+            raise _status(403)
+        query = dict(parse_qsl(call.raw_query))
+        skip, top = int(query.get("$skip", 0)), min(int(query.get("$top", 100)), 100)
+        rooms = list(islice(self.mailboxes, skip, skip + top + 1))
+        payload: dict[str, Any] = {
+            "@odata.context": f"{call.root}/v1.0/$metadata#places/microsoft.graph.room",
+            "value": [
+                {"id": str(room.guid), "displayName": room.name, "emailAddress": room.address, "capacity": None}
+                for room in rooms[:top]
+            ],
+        }
+        if len(rooms) > top:
+            payload["@odata.nextLink"] = _next_link(call, call.root, skip + top)
+        return await self._spoilt(Answer(payload=payload, media_type=JSON_TYPE), fault, call)
 
     # calendarView -------------------------------------------------------------------------------------------------
 
