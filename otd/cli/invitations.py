@@ -52,13 +52,13 @@ class Desk:
 
         return ZoneInfo(self.room.timezone) if self.room else UTC
 
-    def dialled(self, meeting: Meeting) -> tuple[JoinInfo | NoJoin, Dialled]:
+    def dialled(self, meeting: Meeting, endpoint: str = "") -> tuple[JoinInfo | NoJoin, Dialled]:
         """What the meeting says about joining, and what would be dialled."""
         from otd import bookings, invites
 
         join = invites.read(meeting, self.site)
         room = self.room.name if self.room else ""
-        return join, bookings.dial_for(join, meeting, self.plan, self.policy, room=room)
+        return join, bookings.dial_for(join, meeting, self.plan, self.policy, room=room, endpoint=endpoint)
 
 
 def desk(config: str | None, room: str = "") -> Desk:

@@ -1,38 +1,35 @@
-"""`otd rules`: the dial plan as it stands, what is doubtful in it, and what another one would change."""
+"""`otd rules`: the dial plan as it stands, what is doubtful in it, and back to the one before."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from otd.cli.group import LazyGroup
-from otd.cli.invitations import Desk, Reader, desk, with_optional_config
+from otd.cli.invitations import Desk, desk, with_optional_config
 from otd.cli.options import examples, settings_of, with_config, with_json, with_why
 
 if TYPE_CHECKING:
     from otd.dialplan import DialPlan, Rule
     from otd.dialplan.review import Finding
-    from otd.dialplan.trial import Trial
-    from otd.model import Dialled, Meeting
 
 COMMANDS = {
     "list": ("otd.cli.rules:list_rules", "List the rules in the order in which they are tried."),
     "show": ("otd.cli.rules:show", "Show one rule whole, ready to be changed in otd.toml."),
     "check": ("otd.cli.rules:check", "Find rules that are unreachable, overlap or take too much."),
-    "try": ("otd.cli.rules:try_rules", "Say what other rules would do to invitations."),
+    "try": ("otd.cli.rules_trials:try_rules", "Say what other rules would do to meetings."),
     "revert": ("otd.cli.rules:revert", "Go back to the rules that were in force before."),
-    "domains": ("otd.cli.rules:domains", "List the domains that invitations would need opened."),
+    "domains": ("otd.cli.rules_trials:domains", "List the domains that meetings would need opened."),
 }
 
 rules = LazyGroup(
     COMMANDS,
     name="rules",
     help="The dial plan: ordered rules, the first that fits wins.",
-    epilog=examples("otd rules list", "otd rules show teams-poly", "otd rules try --rules new.toml invitations/"),
+    epilog=examples("otd rules list", "otd rules show teams-poly", "otd rules try --rules new.toml"),
 )
 
 
@@ -207,92 +204,6 @@ def _document(file: str) -> dict[str, Any]:
         raise BadSetting(file, f"not TOML: {error}") from None
 
 
-# --- try ------------------------------------------------------------------------------------------------------------
-
-
-@click.command("try", epilog=examples("otd rules try --rules new.toml invitations/ extra.eml"))
-@click.option("--rules", "file", metavar="FILE", required=True, help="The rules to try in place of the site's own.")
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option("--room", metavar="NAME", default="", help="Try them as this room: its zone, the rules for it.")
-@with_optional_config
-@with_json
-def try_rules(file: str, files: tuple[str, ...], room: str, config: str | None, as_json: bool) -> int:
-    """Say what other rules would do to invitations, before they are saved.
-
-    Counts the meetings in FILE... (files or folders, as for `otd parse`) that would gain, lose or change what is
-    dialled, and lists each of them with both rules' names. Nothing is changed by it. The exit code is 2 when a file
-    could not be read.
-    """
-    found = desk(config, room)
-    reader = Reader(found.zone)
-    rows = [(name, meeting, one) for name, meeting, one in _trials(reader, files, found, plan_of(file, found))]
-    counts: Counter[str] = Counter(one.effect for _, _, one in rows)
-    changed = [row for row in rows if row[2].effect != "same"]
-    if as_json:
-        from otd.cli.output import print_json
-
-        order = ("gain", "lose", "change", "same")
-        print_json({"counts": {one: counts[one] for one in order}, "meetings": [_trial(*row) for row in changed]})
-    else:
-        _print_trials(changed, counts)
-    return 2 if reader.failed else 0
-
-
-def _trials(reader: Reader, files: tuple[str, ...], at: Desk, after: DialPlan) -> Iterator[tuple[str, Meeting, Trial]]:
-    from otd import bookings
-    from otd.dialplan.trial import Trial
-
-    room = at.room.name if at.room else ""
-    for name, meetings in reader.meetings(files):
-        for meeting in meetings:
-            join, before = at.dialled(meeting)
-            dialled = bookings.dial_for(join, meeting, after, at.policy, room=room)
-            yield name, meeting, Trial(before=before, after=dialled)
-
-
-def _trial(name: str, meeting: Meeting, one: Trial) -> dict[str, Any]:
-    return {
-        "file": name,
-        "uid": meeting.uid,
-        "subject": meeting.subject,
-        "effect": one.effect,
-        "before": _side(one.before),
-        "after": _side(one.after),
-    }
-
-
-def _side(dialled: Dialled) -> dict[str, Any]:
-    dial = (
-        {"protocol": dialled.dial.protocol, "uri": dialled.dial.uri, "allowed": dialled.allowed}
-        if dialled.dial
-        else None
-    )
-    return {"rule": dialled.rule, "dial": dial, "reason": dialled.reason}
-
-
-def _print_trials(changed: list[tuple[str, Meeting, Trial]], counts: Counter[str]) -> None:
-    from otd.cli.output import print_table
-
-    if changed:
-        rows = [
-            (one.effect, name, meeting.subject or "(no subject)", _briefly(one.before), _briefly(one.after))
-            for name, meeting, one in changed
-        ]
-        print_table(("", "file", "meeting", "now", "then"), rows)
-        click.echo()
-    click.echo(
-        f"{counts['gain']} would gain a dial string, {counts['lose']} would lose theirs, {counts['change']} would "
-        f"change it; {counts['same']} would stay as they are."
-    )
-
-
-def _briefly(dialled: Dialled) -> str:
-    rule = f" ({dialled.rule})" if dialled.rule else ""
-    if dialled.dial is None or not dialled.allowed:
-        return f"none, {dialled.reason}{rule}"
-    return f"{dialled.dial.protocol}:{dialled.dial.uri}{rule}"
-
-
 # --- revert ---------------------------------------------------------------------------------------------------------
 
 
@@ -319,58 +230,3 @@ def revert(why: str, config: str) -> int:
     click.echo("The rules before are in force, and every room is read anew. The settings file still holds the others:")
     click.echo("they are refused until they change.")
     return 0
-
-
-# --- domains --------------------------------------------------------------------------------------------------------
-
-
-@click.command(epilog=examples("otd rules domains invitations/"))
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@with_optional_config
-@with_json
-def domains(files: tuple[str, ...], config: str | None, as_json: bool) -> int:
-    """List the domains that the meetings in FILE... would need opened, with the line for otd.toml.
-
-    Open a domain only when you know whose it is: whoever may invite a room may then have it dial there. The exit code
-    is 2 when a file could not be read.
-    """
-    found = desk(config)
-    reader = Reader(found.zone)
-    needed = _needed(reader, files, found)
-    rows = sorted(needed.items(), key=lambda item: (-sum(item[1].values()), item[0]))
-    if as_json:
-        from otd.cli.output import print_json
-
-        print_json(
-            [{"domain": host, "meetings": sum(by.values()), "by": dict(sorted(by.items()))} for host, by in rows]
-        )
-        return 2 if reader.failed else 0
-    if rows:
-        from otd.cli.output import print_table
-        from otd.quoting import toml_string
-
-        table = [
-            (host, sum(by.values()), ", ".join(f"{name} {count}" for name, count in sorted(by.items())))
-            for host, by in rows
-        ]
-        print_table(("domain", "meetings", "by rule"), table)
-        known = found.policy.allowed_domains
-        listed = ", ".join(toml_string(host) for host in (*known, *(host for host, _ in rows)))
-        click.echo(f"\nTo open them all, in otd.toml:\n\n[dialplan]\nallowed_domains = [{listed}]")
-    elif not reader.failed:
-        click.echo("No meeting in it leads outside the domains that may be dialled.")
-    return 2 if reader.failed else 0
-
-
-def _needed(reader: Reader, files: tuple[str, ...], at: Desk) -> dict[str, Counter[str]]:
-    """Each host that may not be dialled -> how many meetings lead there, by rule."""
-    from otd.dialplan import host_of
-
-    found: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for _, meetings in reader.meetings(files):
-        for meeting in meetings:
-            _, dialled = at.dialled(meeting)
-            if dialled.dial is not None and not dialled.allowed:
-                host = host_of(dialled.dial.uri, dialled.dial.protocol) or ""
-                found[host][dialled.rule] += 1
-    return found
