@@ -129,6 +129,7 @@ class Site:
                 "where": f"{self.identity.broker.host}:{self.identity.broker.port}",
                 "connected": self.bus.is_connected,
             },
+            "resting": self.relay.resting,
             "orders": self.relay.counts,
             "clock_offset": self.relay.clock_offset.total_seconds(),
             "face": None

@@ -11,7 +11,7 @@ import sys
 import traceback
 from collections.abc import MutableMapping
 from datetime import datetime, timedelta
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 
 WITHHELD = "[withheld]"
@@ -73,8 +73,9 @@ class _Libraries(logging.Formatter):
         return " ".join([record.levelname, record.name, place, *(f"{key}={said}" for key, said in named.items())])
 
 
-def configure(form: str) -> None:
-    """`form` is "console" or "json"; to standard error, from level info up. Libraries are heard from warning up."""
+def configure(form: str, copy: Path | None = None) -> None:
+    """`form` is "console" or "json"; to standard error, from level info up. Libraries are heard from warning up.
+    A `copy` of the events goes to this file, see otd.cli.log_file."""
     import structlog
 
     shared: list[structlog.typing.Processor] = [
@@ -83,6 +84,10 @@ def configure(form: str) -> None:
         withheld,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
+    if copy is not None:
+        from otd.cli.log_file import LogFile
+
+        shared.append(LogFile(copy))
     last: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
         if form == "json"

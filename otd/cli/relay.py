@@ -11,6 +11,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "pair": ("otd.cli.relay_pair:pair", "Ask the centre to let this relay in."),
     "check": ("otd.cli.relay_check:check", "Check each way that it needs: proxy, TLS, centre, broker, endpoints."),
     "run": ("otd.cli.relay_run:run", "Take orders from the centre, until stopped."),
+    "status": ("otd.cli.relay_look:status", "Show how the relay on this machine is, and its last error."),
+    "logs": ("otd.cli.relay_look:logs", "Show what it logged."),
+    "bundle": ("otd.cli.relay_look:bundle", "Write what helps others to help into a zip file."),
+    "cert": ("otd.cli.relay_cert:cert", "Check a certificate for the face."),
     "keys": ("otd.cli.relay_pair:keys", "Make and show this relay's public keys, for a set-up by hand."),
     "accept": ("otd.cli.relay_pair:accept", "Take what `otd relays adopt` printed, for a set-up by hand."),
 }

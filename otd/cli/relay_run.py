@@ -26,7 +26,7 @@ def run(config: str) -> int:
     from otd.site import Site
 
     settings = load(Path(config))
-    configure(settings.log)
+    configure(settings.log, settings.state / "relay.log")
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())

@@ -74,8 +74,9 @@ class Running:
 
     def _read(self) -> None:
         assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.said.append(line.rstrip())
+        with self.process.stdout as lines:
+            for line in lines:
+                self.said.append(line.rstrip())
 
     def line(self, part: str) -> str:
         until(lambda: any(part in line for line in self.said), f"{part!r} in {self.said}")
