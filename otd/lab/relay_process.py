@@ -21,6 +21,7 @@ from otd.bus import identity
 from otd.bus.amqp import AmqpRelayBus
 from otd.cli.logs import configure
 from otd.endpoints.cisco import CiscoDriver
+from otd.endpoints.memory import MemoryDriver
 from otd.model import Delivery, Receipt
 from otd.relay.memory import Memory
 from otd.relay.service import Relay
@@ -70,7 +71,7 @@ def main(file: str, state: str, ahead: str = "0") -> None:
         name=me.relay,
         pool=me.pool,
         bus=AmqpRelayBus(me),
-        drivers={"cisco": driver},
+        drivers={"cisco": driver, "memory": MemoryDriver()},
         memory=memory,
         clock=WrongClock(timedelta(seconds=float(ahead))),
     )

@@ -30,10 +30,10 @@ from otd.errors import BadSetting
 
 NAMES: tuple[str, ...] = (
     "calendars",
+    "cluster",
     "explain",
     "face",
     "failover",
-    "first-fill",
     "fleet",
     "latency",
     "parse",
