@@ -17,6 +17,7 @@ from otd.ports import Seen
 
 ELSEWHERE: frozenset[Outcome] = frozenset({"unreachable", "not_for_me"})  # another relay may do better
 PERMANENT: frozenset[Outcome] = frozenset({"denied", "untrusted", "unsupported"})
+NO_RELAY = timedelta(minutes=1)  # a relay that comes back makes its pool's endpoints due by itself
 ALIVE = timedelta(seconds=15)  # a relay that said nothing for this long is taken to be gone
 
 
@@ -100,7 +101,7 @@ def step(state: EndpointState, relays: Sequence[RelayState], now: datetime, timi
     alive = tuple(relay.name for relay in living)
     if not living:
         return Wait(
-            after=timing.backoff,
+            after=NO_RELAY,
             error="no relay of its pool is at work" if there else "no relay of its pool is alive",
             code="no_relay",
             mend=f"start a relay of pool {state.endpoint.pool}",
@@ -178,6 +179,12 @@ def _place(state: EndpointState, living: tuple[RelayState, ...], now: datetime, 
             mend="check the calendar service and the network settings on the endpoint",
         )
     return Wait(after=timing.verify)
+
+
+def next_meeting(state: EndpointState, now: datetime) -> datetime:
+    """When the next meeting on its list begins, or the one that runs began; far ahead when there is none."""
+    bookings = state.desired.list.bookings if state.desired else ()
+    return min((booking.start for booking in bookings if booking.end > now), default=now + timedelta(days=365))
 
 
 def _living(relays: Sequence[RelayState], pool: str, now: datetime) -> tuple[RelayState, ...]:

@@ -836,6 +836,22 @@ class RelayState:
     cloned: bool = False  # a second process runs under its identity, and rests
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """When a relay last reached an endpoint, and when it last could not, and why."""
+
+    endpoint: str
+    relay: str
+    reached_at: datetime | None = None
+    missed_at: datetime | None = None
+    why: str = ""
+
+    @property
+    def works(self) -> bool:
+        """Whether the last attempt did."""
+        return self.missed_at is None or (self.reached_at is not None and self.reached_at > self.missed_at)
+
+
 # --- numbers ------------------------------------------------------------------------------------------------------
 
 

@@ -36,6 +36,8 @@ from otd.refresh import LOOK_BACK, Refresh, Rulebook
 __all__ = ["LOOK_BACK", "Pipeline", "Rulebook"]
 
 TIDY = timedelta(hours=1)
+AT_ONCE = 64  # endpoints of a pool whose relay came back that are looked at without delay
+SPREAD = timedelta(seconds=30)  # over which the others are
 TIDY_AGAIN = timedelta(seconds=1)  # when there was more to do than one look does
 log = structlog.get_logger(__name__)
 
@@ -218,9 +220,18 @@ class Pipeline:
             self._bus.tell(duty)
         if new:
             log.info("relay left" if hello.leaving else "relay is there", relay=hello.relay, pool=hello.pool)
-            for state in self._store.endpoints():
-                if hello.pool in (state.endpoint.pool, state.leaving.pool if state.leaving else ""):
-                    self._store.hint("deliver", state.endpoint.name)
+            self._look_anew(hello.pool)
+
+    def _look_anew(self, pool: str) -> None:
+        """Make the endpoints of a pool due, whose next meeting is soonest first: some at once, the others spread."""
+        its = [
+            state
+            for state in self._store.endpoints()
+            if pool in (state.endpoint.pool, state.leaving.pool if state.leaving else "")
+        ]
+        gap, now = SPREAD / max(len(its) - AT_ONCE, 1), self._store.now()
+        for place, state in enumerate(sorted(its, key=lambda state: deliveries.next_meeting(state, now))):
+            self._store.hint("deliver", state.endpoint.name, delay=gap * max(place - AT_ONCE, 0))
 
     def _failed(self, error: OtdError, attempt: int) -> Settled:
         timing = self._rules.timing

@@ -44,6 +44,7 @@ from otd.model import (
     Mode,
     Notice,
     Order,
+    Reach,
     Reading,
     ReadingMark,
     Receipt,
@@ -591,7 +592,7 @@ class Store(Protocol):
         ...
 
     def heard(self, hello: Hello) -> bool:
-        """Remember the relay; True when it was not alive before (new, back, or last seen over 20 s ago)."""
+        """Remember the relay; True when it was not alive before (new, back, or last seen over 15 s ago)."""
         ...
 
     def rests(self, hello: Hello) -> bool:
@@ -606,6 +607,10 @@ class Store(Protocol):
     def endpoints(self) -> tuple[EndpointState, ...]: ...
 
     def relays(self) -> tuple[RelayState, ...]: ...
+
+    def reach(self) -> tuple[Reach, ...]:
+        """Which relay reached which endpoint when, and which did not, as far as they reported."""
+        ...
 
     def work(self) -> tuple[WorkState, ...]: ...
 

@@ -12,6 +12,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "add": ("otd.cli.relays_add:add", "Let in the relay that shows this registration code."),
     "pending": ("otd.cli.relays_add:pending", "List relays that ask to be let in."),
     "adopt": ("otd.cli.relays_adopt:adopt", "Let in a relay that is set up by hand."),
+    "reach": ("otd.cli.relays_reach:reach", "Show which relay reaches which endpoint, and since when one does not."),
     "revoke": ("otd.cli.relays_actions:revoke", "Shut a relay out; say which passwords it could have known."),
     "maintenance": ("otd.cli.relays_actions:maintenance", "Let a relay rest, or take it back to work."),
 }

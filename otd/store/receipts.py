@@ -11,14 +11,15 @@ import structlog
 from sqlalchemy import insert, select, update
 
 from otd import findings
+from otd.deliveries import ALIVE, ELSEWHERE
 from otd.model import EndpointState, Expiry, Hello, Receipt, RelayState, Sent, Verb
-from otd.store import adoption, alerting, audit, claims, learning, placements, records
+from otd.store import adoption, alerting, audit, claims, learning, placements, reaching, records
 from otd.store.configured import endpoint_in, leaving_in
 from otd.store.lists import HIGHEST, desired_of, not_configured
 from otd.store.tables import at, at_or_none, endpoints, members, ms, relays, span
 from otd.store.transaction import Transaction, greatest, line
 
-SILENT = timedelta(seconds=20)  # a relay that was not heard for longer was not alive
+SILENT = timedelta(seconds=20)  # a process that was not heard for longer has made way for another of its identity
 BESIDE = timedelta(seconds=10)  # an earlier process that lived for so long beside a later one did not make way for it
 log = structlog.get_logger(__name__)
 
@@ -66,6 +67,7 @@ def apply(tx: Transaction, receipt: Receipt) -> bool:
         adoption.discard(tx, row.name)
         return True
     learning.apply(tx, receipt, state, row.now)
+    reaching.note(tx, receipt)
     tx.connection.execute(
         update(endpoints)
         .where(endpoints.c.name == row.name)
@@ -147,7 +149,7 @@ def _verdict(receipt: Receipt, row: Any) -> dict[str, Any]:
         difference = hashlib.sha256(records.dump(receipt.differences).encode()).hexdigest()
         changes["difference"] = difference
         changes["same_difference"] = row.same_difference + 1 if difference == row.difference else 1
-    if receipt.outcome == "unreachable":
+    if receipt.outcome in ELSEWHERE:
         changes["unreachable_from"] = json.dumps(sorted({*json.loads(row.unreachable_from), receipt.relay}))
     return changes
 
@@ -249,7 +251,7 @@ def heard(tx: Transaction, hello: Hello) -> bool:
         tx.connection.execute(insert(relays).values(name=name, **values))
         return not hello.leaving
     tx.connection.execute(update(relays).where(relays.c.name == name).values(values))
-    was_alive = not known.leaving and known.started_at == started and known.last_seen >= known.now - span(SILENT)
+    was_alive = not known.leaving and known.started_at == started and known.last_seen > known.now - span(ALIVE)
     return not hello.leaving and not was_alive
 
 

@@ -35,6 +35,7 @@ from otd.model import (
     LaneState,
     Mode,
     Notice,
+    Reach,
     Reading,
     ReadingMark,
     Receipt,
@@ -64,6 +65,7 @@ from otd.store import (
     learning,
     lists,
     placements,
+    reaching,
     receipts,
     subscriptions,
     watching,
@@ -497,6 +499,10 @@ class SqlStore:
     def relays(self) -> tuple[RelayState, ...]:
         with self._reading_once() as tx:
             return receipts.relay_states(tx)
+
+    def reach(self) -> tuple[Reach, ...]:
+        with self._reading_once() as tx:
+            return reaching.all_known(tx)
 
     def work(self) -> tuple[WorkState, ...]:
         with self._reading_once() as tx:

@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from otd.model import EPOCH
 
-HEAD = "0011"  # the migration that makes exactly these tables; a test compares. Numbers, so that newer is greater
+HEAD = "0012"  # the migration that makes exactly these tables; a test compares. Numbers, so that newer is greater
 VERSION_TABLE = "otd_version"
 
 LONGEST = timedelta(days=36_500)  # "never" for whoever adds it to now; keeps sums within what a datetime can say
@@ -167,6 +167,16 @@ learned = Table(
     Column("credential", String(64), nullable=False, default=""),  # its name
     Column("refused_at", BigInteger),
     Column("accepted_at", BigInteger),
+)
+
+reaching = Table(
+    "reaching",  # which relay reached which endpoint when, and which did not
+    metadata,
+    Column("endpoint", String(64), ForeignKey("endpoints.name", ondelete="CASCADE"), primary_key=True),
+    Column("relay", String(64), primary_key=True),
+    Column("reached_at", BigInteger),
+    Column("missed_at", BigInteger),
+    Column("why", Text, nullable=False, default=""),
 )
 
 modes = Table(

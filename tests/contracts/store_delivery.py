@@ -47,6 +47,19 @@ class DeliveryContract(StoreCase):
         assert state.receipt is not None
         assert state.receipt.outcome == "confirmed"
 
+    def test_which_relay_reaches_an_endpoint_is_known_and_since_when_one_does_not(self) -> None:
+        self.adopt(endpoints=(an_endpoint(),))
+        self.store.put_desired(a_list("b1"), "d1")
+        self.deliver("confirmed", relay="relay1")
+        self.deliver("unreachable", relay="relay2", detail="no route")
+        self.pass_time(MINUTE)
+        self.deliver("expired", relay="relay3")  # tells nothing of it
+        one, other = self.store.reach()
+        assert (one.relay, one.works, one.reached_at, one.missed_at) == ("relay1", True, T0, None)
+        assert (other.relay, other.works, other.missed_at, other.why) == ("relay2", False, T0, "no route")
+        self.deliver("differs", relay="relay2")
+        assert self.store.reach()[1].works
+
     def test_a_receipt_comes_back_as_it_was_applied(self) -> None:
         self.adopt(endpoints=(an_endpoint(),))
         revision = self.store.put_desired(a_list("b1"), "d1")
@@ -208,15 +221,15 @@ class DeliveryContract(StoreCase):
     def test_a_relay_is_new_once(self) -> None:
         assert self.store.heard(a_hello(clock_offset=timedelta(seconds=-3)))
         assert not self.store.heard(a_hello())
-        self.pass_time(20 * SECOND)
+        self.pass_time(14 * SECOND)
         assert not self.store.heard(a_hello(version="1.1"))
         (relay,) = self.store.relays()
         assert (relay.name, relay.pool, relay.version) == ("relay1", "hq", "1.1")
-        assert (relay.last_seen, relay.leaving, relay.clock_offset) == (T0 + 20 * SECOND, False, timedelta(0))
+        assert (relay.last_seen, relay.leaving, relay.clock_offset) == (T0 + 14 * SECOND, False, timedelta(0))
 
     def test_a_relay_that_was_silent_is_back(self) -> None:
         self.store.heard(a_hello())
-        self.pass_time(21 * SECOND)
+        self.pass_time(15 * SECOND)
         assert self.store.heard(a_hello())
 
     def test_a_relay_that_started_anew_is_back(self) -> None:

@@ -9,9 +9,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otd.deliveries import GiveUp, Park, Renumber, Send, Step, Timing, Wait, backoff, condition, delivery, step
-from otd.model import EndpointState, Facts, RelayState
-from tests.values import MINUTE, SECOND, T0, a_desired, a_receipt, a_relay, a_sent, a_state
+from otd.deliveries import (
+    GiveUp,
+    Park,
+    Renumber,
+    Send,
+    Step,
+    Timing,
+    Wait,
+    backoff,
+    condition,
+    delivery,
+    next_meeting,
+    step,
+)
+from otd.model import BookingList, EndpointState, Facts, RelayState
+from tests.values import HOUR, MINUTE, SECOND, T0, WINDOW, a_booking, a_desired, a_receipt, a_relay, a_sent, a_state
 
 TIMING = Timing()
 BOTH = (a_relay("relay1"), a_relay("relay2"))
@@ -36,6 +49,18 @@ def test_without_a_living_relay_the_endpoint_waits_and_says_why() -> None:
     assert isinstance(found, Wait)
     assert found.code == "no_relay"
     assert "hq" in found.mend
+
+
+def test_whose_meeting_is_soonest_comes_first_and_one_that_runs_before_all() -> None:
+    def starting(after: timedelta) -> EndpointState:
+        booking = a_booking(start=T0 + after, end=T0 + after + HOUR)
+        wanted = BookingList(endpoint="codec1", window=WINDOW, bookings=(booking,))
+        return a_state(desired=a_desired(list=wanted))
+
+    over, running, soon, later, none = -2 * HOUR, -10 * MINUTE, 5 * MINUTE, 3 * HOUR, a_state(desired=None)
+    order = [next_meeting(state, T0) for state in (*map(starting, (running, soon, later)), starting(over), none)]
+    assert order == sorted(order)
+    assert order[3] == order[4]
 
 
 def test_an_unanswered_delivery_is_waited_for_and_then_sent_through_another_relay() -> None:

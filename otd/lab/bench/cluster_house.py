@@ -321,7 +321,7 @@ class House:
             "[run]",
             f"database = {toml_string(self._url)}",
             'refresh = "60s"',
-            'idle = "60s"',
+            'refresh_idle = "60s"',
             'verify = "24h"',
             f"threads = {self._threads}",
             "[bus]",
