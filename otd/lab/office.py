@@ -22,7 +22,7 @@ from otd.lab.certificates import self_signed
 from otd.lab.codec import Codec
 from otd.lab.defaults import CODEC_USER
 from otd.lab.scene import BOOKED, Scene, as_ics
-from otd.model import Meeting
+from otd.model import Facts, Meeting
 from otd.settings import load
 from otd.wiring import Centre
 
@@ -35,6 +35,9 @@ ENDPOINTS = {
 }
 """What stands in each room: Cisco endpoints, and in the huddle a Polycom one, which fetches."""
 PATIENCE = timedelta(seconds=40)
+LOOKS = timedelta(
+    seconds=120
+)  # endpoints are read back every 30 seconds here, and may be too busy to say what they are
 LENGTH = timedelta(minutes=30)
 
 
@@ -230,23 +233,21 @@ class Office:
         self._work("deliver", name)
         self.until(lambda: self._answered(name), "an answer")
 
-    def look(self, room: str) -> None:
-        """Have the endpoint read back, with all that it says of itself."""
-        before = self.running.store.endpoint(ENDPOINTS[room]).receipt
-        was = before.at if before else None
+    def learn(self, room: str, reached: Callable[[Facts], bool]) -> None:
+        """Wait until a look at the endpoint found it so."""
 
-        def is_seen() -> bool:
-            after = self.running.store.endpoint(ENDPOINTS[room]).receipt
-            return after is not None and after.verb == "read" and after.at != was
+        def is_learned() -> bool:
+            facts = self.running.store.endpoint(ENDPOINTS[room]).facts
+            return facts is not None and reached(facts)
 
-        self.until(is_seen, "a look")
+        self.until(is_learned, "a look at the endpoint", LOOKS)
 
-    def until(self, reached: Callable[[], bool], what: str) -> None:
+    def until(self, reached: Callable[[], bool], what: str, within: timedelta = PATIENCE) -> None:
         """Wait for it. Raises Unreachable when it does not come."""
-        end = time.monotonic() + PATIENCE.total_seconds()
+        end = time.monotonic() + within.total_seconds()
         while not reached():
             if time.monotonic() > end:
-                raise Unreachable("the office", f"{what} did not come within {PATIENCE.total_seconds():g} s")
+                raise Unreachable("the office", f"{what} did not come within {within.total_seconds():g} s")
             self._tick.wait(0.02)
 
     # afterwards ---------------------------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ def centre(scene: Scene):  # type: ignore[no-untyped-def]
 def test_replays_with_deliver_beside_a_live_load(scene: Scene, centre: Centre, otd: Otd) -> None:
     subject = "Quarterly numbers"
     start = next(scene.meeting(booked).start for booked in BOOKED if booked.subject == subject)
-    for step in range(1, 6):
+    for step in range(1, 4):
         scene.mailbox("boardroom").move(scene.ids[subject], start + step * timedelta(minutes=5))
         centre.store.hint("refresh", "boardroom")
         centre.executor.wake()

@@ -2,35 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+from otd import findings
 from otd.lab.codec_state import User
 from otd.lab.defaults import CODEC_USER
 from otd.lab.mishaps.mishap import Act, Mishap
 from otd.lab.office import ENDPOINTS, Office
 from otd.lab.polycom import PolycomEndpoint, Registration
+from otd.model import Facts
 from otd.relay.face.credentials import new_password
 
 ROOM = "boardroom"
 CODEC = ENDPOINTS[ROOM]
+Learned = Callable[[Facts], bool]
 
 
-def _codec(change: Act, *, look: bool = False) -> Act:
-    """Something happens to the codec; then a meeting is booked. `look`: it only shows when the list is read back."""
+def _is_well(facts: Facts) -> bool:
+    return not findings.is_amiss(facts)
+
+
+def _codec(change: Act, *, learned: Learned | None = None) -> Act:
+    """Something happens to the codec; then a meeting is booked. `learned`: it only shows in what the codec is."""
 
     def happens(office: Office) -> None:
         change(office)
         office.book(ROOM)
         office.settle(ROOM)
-        if look:
+        if learned is not None:
             office.push(ROOM)
-            office.look(ROOM)
+            office.learn(ROOM, learned)
 
     return happens
 
 
-def _retried(change: Act, *, look: bool = False) -> Act:
+def _retried(change: Act, *, learned: Learned | None = None) -> Act:
     """It is mended at the codec, which is then tried again."""
 
     def mend(office: Office) -> None:
@@ -38,8 +46,8 @@ def _retried(change: Act, *, look: bool = False) -> Act:
         office.do("endpoints", "retry", CODEC)
         office.settle(ROOM)
         office.push(ROOM)
-        if look:
-            office.look(ROOM)
+        if learned is not None:
+            office.learn(ROOM, learned)
 
     return mend
 
@@ -114,7 +122,7 @@ def _hidden(office: Office) -> None:
     office.book(ROOM, show_as="tentative")
     office.settle(ROOM)
     office.push(ROOM)
-    office.look(ROOM)
+    office.learn(ROOM, findings.is_amiss)
 
 
 def _observed(office: Office) -> None:
@@ -212,11 +220,14 @@ MISHAPS = (
     _mishap(
         "its clock is wrong",
         "clock_wrong",
-        _codec(_clock(timedelta(minutes=7)), look=True),
-        _retried(_clock(timedelta(0)), look=True),
+        _codec(_clock(timedelta(minutes=7)), learned=findings.is_amiss),
+        _retried(_clock(timedelta(0)), learned=_is_well),
     ),
     _mishap(
-        "it hides tentative meetings", "hidden", _hidden, _retried(_setting("TentativeMeetings", "Auto"), look=True)
+        "it hides tentative meetings",
+        "hidden",
+        _hidden,
+        _retried(_setting("TentativeMeetings", "Auto"), learned=_is_well),
     ),
     Mishap(
         name="a Polycom endpoint without a password",
