@@ -159,7 +159,8 @@ def _place(state: EndpointState, living: tuple[RelayState, ...], now: datetime, 
     receipt = state.receipt
     if receipt is not None and receipt.outcome == "stale" and receipt.highest > state.revision:
         return Renumber(above=receipt.highest)
-    if receipt is not None and state.desired is not None and receipt.outcome in PERMANENT:
+    looked = placing.look(state)
+    if receipt is not None and looked is None and state.desired is not None and receipt.outcome in PERMANENT:
         step = _permanent(state, state.desired, receipt, now, timing)
         if isinstance(step, Park):
             return step
@@ -178,7 +179,30 @@ def _place(state: EndpointState, living: tuple[RelayState, ...], now: datetime, 
             code="silent",
             mend="check the calendar service and the network settings on the endpoint",
         )
-    return Wait(after=timing.verify)
+    if not placing.can_be_looked_at(state.endpoint) or not placing.is_fetched(state):
+        return Wait(after=timing.verify)
+    return _look(state, looked, tuple(relay.name for relay in living), now, timing)
+
+
+def _look(
+    state: EndpointState, looked: Receipt | None, alive: tuple[str, ...], now: datetime, timing: Timing
+) -> Send | Wait:
+    """It was given the list: look at what it shows itself. A refused password is tried again only when a person asked,
+    and takes nothing from what its relays serve."""
+    if findings.is_refused_elsewhere(state) and (looked is None or looked.outcome not in PERMANENT):
+        return _refused_elsewhere(state, timing)
+    if looked is not None and looked.outcome in PERMANENT and state.failures:
+        return Wait(after=timing.verify, error=looked.detail, code=looked.outcome, mend=looked.mend)
+    sent, last = state.sent, looked.at if looked else state.fetched_at or now
+    if sent is not None and sent.verb == "read" and (looked is None or looked.sequence < sent.sequence):
+        last = sent.at  # and was not answered
+    due = last + timing.verify
+    if now >= due:
+        return Send(verb="read", relay=_rotate(alive, sent.sequence if sent else 0))
+    if looked is None or looked.outcome == "confirmed" or looked.revision < state.revision:
+        return Wait(after=due - now)
+    mend = looked.mend or f"`otd endpoints show {state.endpoint.name}` says what it shows"
+    return Wait(after=due - now, error=f"itself: {looked.detail or looked.outcome}", code=looked.outcome, mend=mend)
 
 
 def next_meeting(state: EndpointState, now: datetime) -> datetime:

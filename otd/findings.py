@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from otd import bookings
+from otd import bookings, placing
 from otd.model import EndpointState, Facts, Receipt
 
 CLOCK = timedelta(seconds=60)  # an endpoint whose clock is further off shows Join at the wrong time
@@ -54,7 +54,7 @@ def is_overwrite(receipt: Receipt) -> bool:
 def found(state: EndpointState, receipt: Receipt) -> str:
     """Why a list that was in place is not so any more: "overwritten" by another system, lost because the endpoint
     "rebooted", else "drifted". "" when the receipt does not say so."""
-    if receipt.outcome != "differs" or state.confirmed_at is None:
+    if receipt.outcome != "differs" or state.confirmed_at is None or state.endpoint.kind in placing.KINDS:
         return ""
     if is_overwrite(receipt):
         return "overwritten"

@@ -85,6 +85,7 @@ class Endpoint:
     pool_mode: Mode = "deliver"  # what its pool's settings say
     model: str = ""  # polycom: hdx | gs | videoos | trio; decides the strategy, when that is empty
     strategy: tuple[str, ...] = ()  # polycom: how a dial string is stated (otd.relay.face.body); () as the model wants
+    timezone: str = "UTC"  # polycom: where it stands; its command line tells local times
     mailbox: str = ""  # polycom: the room's address as it was typed on the endpoint; the face knows no other
     domain: str = ""  # polycom: of the login, may be empty
     username: str = ""  # polycom: of the login, without the domain

@@ -8,11 +8,12 @@ the list. `placed` when they do; `confirmed` when the endpoint has since been gi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from otd.model import EndpointState, Placement, RelayState
+from otd.model import Booking, Endpoint, EndpointState, Placement, Receipt, RelayState
 
 KINDS = frozenset({"polycom"})
+AHEAD = timedelta(days=1)  # of what an endpoint shows itself no more is looked at
 
 
 def pending(state: EndpointState, living: Sequence[RelayState], renew_before: datetime) -> tuple[str, ...]:
@@ -52,13 +53,30 @@ def is_silent(state: EndpointState, since: datetime) -> bool:
     return last is not None and last < since
 
 
+def can_be_looked_at(endpoint: Endpoint) -> bool:
+    """Whether its settings say how its own interface is asked what it shows; a Trio has none for that."""
+    return bool(endpoint.address and endpoint.credential) and endpoint.model != "trio"
+
+
+def coming(bookings: Sequence[Booking], now: datetime) -> tuple[Booking, ...]:
+    """Those that an endpoint must show when it is looked at now."""
+    return tuple(booking for booking in bookings if booking.start < now + AHEAD)
+
+
+def look(state: EndpointState) -> Receipt | None:
+    """What the last look at the endpoint's own interface found, None before the first."""
+    return state.receipt if state.receipt is not None and state.receipt.verb == "read" else None
+
+
 def condition(state: EndpointState) -> str:
-    """waiting, placed or confirmed, or what its last receipt says that needs a person."""
-    receipt = state.receipt
-    if receipt is not None and receipt.outcome == "unsupported":
+    """waiting, placed or confirmed; differs, when it was given the list and itself shows something else; or what its
+    last receipt says that needs a person."""
+    receipt, seen = state.receipt, look(state)
+    if receipt is not None and receipt.verb == "put" and receipt.outcome == "unsupported":
         return "unsupported"
     if is_fetched(state):
-        return "confirmed"
+        otherwise = seen is not None and seen.outcome == "differs" and seen.revision == state.revision
+        return "differs" if otherwise else "confirmed"
     wanted = state.desired.revision if state.desired else 0
     held = [placement for placement in state.placements if placement.at is not None]
     return "placed" if held and all(placement.revision >= wanted for placement in held) else "waiting"

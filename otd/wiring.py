@@ -119,11 +119,14 @@ def drivers_with(known: Secrets, pins: Pins, cas: Mapping[str, Path]) -> Mapping
     """The same, from these secrets and files of CAs."""
     from otd.endpoints.cisco import CiscoDriver
     from otd.endpoints.memory import MemoryDriver
+    from otd.endpoints.polycom import PolycomDriver
     from otd.endpoints.webex import WebexDriver
+    from otd.relay.face.ids import item_id
 
     ca_files = {name: str(path) for name, path in cas.items()}
     return {
         "cisco": CiscoDriver(secrets=known, pins=pins, ca_files=ca_files),
+        "polycom": PolycomDriver(secrets=known, pins=pins, id_of=item_id, ca_files=ca_files),
         "webex": WebexDriver(secrets=known, ca_files=ca_files),
         "memory": MemoryDriver(),
     }

@@ -12,7 +12,7 @@ from otd.cli.options import examples, settings_of, with_config, with_json
 from otd.cli.output import named, print_fields, print_json, print_table, progress
 
 if TYPE_CHECKING:
-    from otd.model import Endpoint, EndpointState
+    from otd.model import Booking, Endpoint, EndpointState
     from otd.ports import Seen
     from otd.settings import Settings
 
@@ -41,7 +41,13 @@ def show(name: str, config: str, as_json: bool) -> None:
     if rows:
         click.echo()
         heads = ("", "start", "end", "title", "number", "differs")
-        print_table(heads, [(r["mark"], r["start"], r["end"], r["title"], r["number"], r["differs"]) for r in rows])
+        cells = [(r["mark"], r["start"], r["end"], r["title"], _number(r), r["differs"]) for r in rows]
+        print_table(heads, cells)
+
+
+def _number(row: dict[str, Any]) -> str:
+    """What it dials; some Polycom endpoints only say whether they can."""
+    return str(row.get("number", {"yes": "(can be dialled)"}.get(row.get("join", ""), "")))
 
 
 def shown(settings: Settings, endpoint: Endpoint) -> dict[str, Any]:
@@ -80,11 +86,19 @@ def _rows(settings: Settings, state: EndpointState) -> tuple[list[dict[str, Any]
     bookings = state.desired.list.bookings if state.desired else ()
     try:
         with looking(settings, state.endpoint) as (driver, _), progress(f"reading {state.endpoint.address}"):
-            wanted = driver.seen(state.endpoint, bookings)
+            wanted = driver.seen(state.endpoint, _due(state.endpoint, bookings))
             held = driver.read(state.endpoint, within=WITHIN)
     except OtdError as error:
         return [], f"{error.why}" + (f" ({error.mend})" if error.mend else "")
     return _beside(wanted, held, SystemClock().now()), ""
+
+
+def _due(endpoint: Endpoint, bookings: tuple[Booking, ...]) -> tuple[Booking, ...]:
+    """What it should show when it is looked at now."""
+    from otd.placing import KINDS, coming
+    from otd.wiring import SystemClock
+
+    return coming(bookings, SystemClock().now()) if endpoint.kind in KINDS else bookings
 
 
 def _beside(wanted: tuple[Seen, ...], held: tuple[Seen, ...], now: datetime) -> list[dict[str, Any]]:
@@ -153,7 +167,7 @@ def _compared(settings: Settings, state: EndpointState) -> list[dict[str, Any]]:
         if state.desired is None:
             raise Missing(endpoint.name, "its rooms have not been read yet", "see `otd status`")
         with looking(settings, endpoint) as (driver, _):
-            wanted = driver.seen(endpoint, state.desired.list.bookings)
+            wanted = driver.seen(endpoint, _due(endpoint, state.desired.list.bookings))
             lines = comparing.compare(wanted, driver.read(endpoint, within=WITHIN), SystemClock().now())
     except OtdError as error:
         return [_room_row(state, room, "unread", [], error.why) for room in rooms]

@@ -45,12 +45,12 @@ def looking(settings: Settings, endpoint: Endpoint) -> Iterator[tuple[EndpointDr
     """A driver for looking at this endpoint; nothing is pinned by it. Raises Unsupported for one that only fetches."""
     from otd import wiring
     from otd.errors import Unsupported
-    from otd.placing import KINDS
+    from otd.placing import KINDS, can_be_looked_at
 
-    if endpoint.kind in KINDS:
-        raise Unsupported(
-            endpoint.name, "it fetches its list, and cannot be looked at", "`otd status` says what it got"
-        )
+    if endpoint.kind in KINDS and not can_be_looked_at(endpoint):
+        why = "it fetches its list, and nothing says how its own interface is asked"
+        mend = "give it address and credential; `otd status` and `otd endpoints polls` say what it got"
+        raise Unsupported(endpoint.name, why, mend)
     with memory_of(settings, relays_of(settings, endpoint)[0]) as memory:
         pins = LookedAtPins(memory)
         driver = wiring.drivers(settings, pins)[endpoint.kind]

@@ -9,24 +9,20 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
-
-from cryptography.x509 import load_der_x509_certificate
 
 from otd import findings
 from otd.endpoints import cisco_documents as documents
 from otd.endpoints import cisco_facts as pages
 from otd.endpoints.cisco_documents import CiscoSeen, Software
 from otd.endpoints.cisco_line import SPACING, STALE, Accounts, Line, Paces, Sessions
-from otd.errors import BadSetting, Denied, Missing, OtdError, Unsupported, Untrusted
+from otd.endpoints.trusting import Trusting
+from otd.errors import Denied, Missing, OtdError, Unsupported
 from otd.model import Booking, Endpoint, Facts
-from otd.outbound import Trust, fingerprint, pinned_trust, public_trust
 from otd.ports import Pins, Secrets
 
-PLAINTEXT = "plaintext-http"  # the only `trust` that speaks HTTP without TLS
 _LEARN_EVERY = timedelta(days=1)
 _SLACK = timedelta(seconds=5)  # uptimes are whole seconds, and asking takes time
 
@@ -57,12 +53,11 @@ class CiscoDriver:
     ) -> None:
         """`spacing` keeps requests with a password apart, `stale` is the age of a session that nobody uses any more,
         `now` is what the endpoint's clock is measured by."""
-        self._pins, self._ca_files, self._now = pins, ca_files or {}, now
+        self._trusting, self._now = Trusting(pins, ca_files or {}), now
         self._accounts, self._paces, self._sessions = Accounts(secrets), Paces(spacing), Sessions(stale)
         self._guard = threading.Lock()
         self._known: dict[str, _Known] = {}
         self._interface: dict[str, str] = {}  # what worked last
-        self._ends: dict[str, datetime] = {}  # when the certificate that was last trusted runs out
 
     def put(self, endpoint: Endpoint, bookings: tuple[Booking, ...], *, within: timedelta) -> None:
         with self._line(endpoint, within) as line:
@@ -89,7 +84,7 @@ class CiscoDriver:
             if known is None or not known.wholly or _restarted(known, unit) or _is_old(known):
                 known = self._learned(endpoint, software, self._rest(line, unit), wholly=True)
             interface = self._interface.get(endpoint.name, "")
-            until = self._ends.get(endpoint.name)
+            until = self._trusting.until(endpoint.name)
             return replace(known.facts, uptime=unit.uptime, interface=interface, certificate_until=until)
 
     def close(self) -> None:
@@ -104,7 +99,7 @@ class CiscoDriver:
     def _line(self, endpoint: Endpoint, within: timedelta) -> Line:
         return Line(
             endpoint,
-            trust=self._trust(endpoint),
+            trust=self._trusting.of(endpoint),
             accounts=self._accounts,
             paces=self._paces,
             sessions=self._sessions,
@@ -165,43 +160,6 @@ class CiscoDriver:
             hides=pages.hides(line.get(pages.BOOKINGS_PATH), name),
             role=_role(line),
         )
-
-    # trust --------------------------------------------------------------------------------------------------------
-
-    def _trust(self, endpoint: Endpoint) -> Trust | None:
-        """As the endpoint's `trust` says: "pin", "sha256:HEX", "ca", "ca:NAME"; None for "plaintext-http"."""
-        legacy = endpoint.tls == "legacy"
-        if endpoint.trust == PLAINTEXT:
-            return None
-        if endpoint.trust == "ca":
-            return self._noting(endpoint, public_trust(legacy=legacy))
-        if endpoint.trust.startswith("ca:"):
-            name = endpoint.trust.removeprefix("ca:")
-            if name not in self._ca_files:
-                raise BadSetting(f"endpoint {endpoint.name}", f"no CA file named {name}", "add it to this relay")
-            return self._noting(endpoint, public_trust(self._ca_files[name], legacy=legacy))
-        return pinned_trust(lambda der: self._check_pin(endpoint, der), legacy=legacy)
-
-    def _noting(self, endpoint: Endpoint, trust: Trust) -> Trust:
-        return replace(trust, accept=lambda der: self._note_end(endpoint.name, der))
-
-    def _note_end(self, endpoint: str, der: bytes) -> None:
-        """Remember when the certificate that is trusted runs out."""
-        with suppress(ValueError):  # old endpoints show what no library reads; it is trusted all the same
-            self._ends[endpoint] = load_der_x509_certificate(der).not_valid_after_utc
-
-    def _check_pin(self, endpoint: Endpoint, der: bytes) -> None:
-        found = fingerprint(der)
-        if endpoint.trust == "pin":
-            wanted = self._pins.pin(endpoint.name, found)
-            mend = f"if it was replaced or reset, `otd endpoints pin {endpoint.name}`"
-        else:
-            wanted = endpoint.trust.lower()
-            mend = f'if it was replaced or reset, set trust = "{found}"'
-        if found != wanted:
-            why = f"it shows another certificate ({found}) than the pinned one ({wanted})"
-            raise Untrusted(endpoint.name, why, f"{mend}; if not, somebody may be in between")
-        self._note_end(endpoint.name, der)
 
 
 def _role(line: Line) -> Literal["", "admin", "user"]:

@@ -27,7 +27,8 @@ _MILLISECONDS = 10**11  # a startTime above this is none in seconds before the y
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolycomSeen:
     """A meeting as this kind of endpoint gives it back. By the command line: start, end, title and first number; by
-    REST: start, end, title and whether there is a Join."""
+    REST: start, end, title and whether there is a Join. A private meeting has no title here: how it is called is the
+    endpoint's own choice."""
 
     id: str
     end: datetime
@@ -40,7 +41,8 @@ def seen(booking: Booking, id: str, interface: Interface) -> PolycomSeen:
         last = ("join", _claim(booking.dial is not None))
     else:
         last = ("number", _bare(booking.dial.uri if booking.dial else ""))
-    return _seen(id, booking.start, booking.end, booking.title, last)
+    title = "" if booking.private else booking.title
+    return _seen(id, booking.start, booking.end, title, last)
 
 
 # --- the command line ---------------------------------------------------------------------------------------------
@@ -73,6 +75,7 @@ def told(lines: Iterable[str], id: str, zone: ZoneInfo, where: str) -> PolycomSe
         raise Garbled(where, "a meeting without times")
     start, end = (_from_local(text, zone, where) for text in times[:2])
     joins = numbers[:1] if times[2] == "dialable" else []
+    subject = "" if times[3] == "private" else subject
     return _seen(id, start, end, subject, ("number", _bare("".join(joins))))
 
 
@@ -110,7 +113,8 @@ def _meeting(found: Any, where: str) -> PolycomSeen:
         id, at, minutes = str(found["id"]), int(found["startTime"]), int(found["duration"])
         start = datetime.fromtimestamp(at / 1000 if at > _MILLISECONDS else at, UTC)
         end = start + timedelta(minutes=minutes)
-        subject, joins = str(found.get("subject") or ""), found.get("canDial") is True
+        subject = "" if found.get("privateMeeting") is True else str(found.get("subject") or "")
+        joins = found.get("canDial") is True
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError, OSError):
         raise Garbled(where, "a meeting without an id or proper times") from None
     return _seen(id, start, end, subject, ("join", _claim(joins)))

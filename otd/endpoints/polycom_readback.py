@@ -14,8 +14,8 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from otd.endpoints import polycom_documents as documents
-from otd.endpoints.cisco import PLAINTEXT
 from otd.endpoints.polycom_documents import Interface, PolycomSeen
+from otd.endpoints.trusting import PLAINTEXT
 from otd.errors import BadSetting, Denied, Garbled, Missing, OtdError, Unreachable, Unsupported
 from otd.model import Booking, Endpoint, Window
 from otd.outbound import Answer, Deadline, Http, Trust
@@ -154,7 +154,8 @@ def _good(answer: Answer, where: str) -> Answer:
 
 
 def _refused(where: str) -> Denied:
-    return Denied(where, "it refused the user name or password", "set the right secret, then `otd endpoints retry`")
+    mend = f"set the right secret, then `otd endpoints retry {where}`; it is not tried again before, as accounts lock"
+    return Denied(where, "its own interface refused the user name or password", mend, reason="password")
 
 
 class _Line:

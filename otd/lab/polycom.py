@@ -159,7 +159,8 @@ class PolycomEndpoint:
                 task.cancel()
             loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
             loop.run_until_complete(self._poller.close())
-            loop.run_until_complete(asyncio.sleep(0))
+            for _ in range(3):  # connections learn that they are closed some turns of the loop later
+                loop.run_until_complete(asyncio.sleep(0))
             loop.close()
             self._loop = None
 

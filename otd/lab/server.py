@@ -61,6 +61,7 @@ class _Reactor:
             self._users -= 1
             if self._users or self._loop is None or self._thread is None:
                 return
+            self.call(_turns())  # connections that were closed by the other side just now
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
             self._loop.close()
@@ -76,6 +77,12 @@ class _Reactor:
         if self._loop is None:
             raise RuntimeError("the lab's event loop is not running")
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+
+async def _turns() -> None:
+    """Let the loop turn: connections learn that they are closed some turns later, with TLS more than without."""
+    for _ in range(5):
+        await asyncio.sleep(0)
 
 
 _REACTOR = _Reactor()
@@ -181,7 +188,7 @@ class Listener:
             task.cancel()
         await asyncio.gather(*greeting, return_exceptions=True)
         await self._hang_up()
-        await asyncio.sleep(0)  # connections learn that they are closed one turn of the loop later
+        await _turns()
 
 
 class _State(ServerState):
@@ -259,8 +266,7 @@ class Server(Listener):
             if timer is not None:
                 timer.cancel()
             connection.transport.abort()
-        for _ in range(3):  # connections learn that they are closed some turns of the loop later
-            await asyncio.sleep(0)
+        await _turns()
         tasks = tuple(self._state.tasks)
         for task in tasks:
             task.cancel()

@@ -22,6 +22,7 @@ from otd.errors import BadSetting, Busy, Denied, OtdError, Permanent, Untrusted
 from otd.model import Booking, Delivery, Difference, Duty, Endpoint, Facts, Fill, Hello, Order, Outcome, Receipt
 from otd.outbound import Deadline
 from otd.placing import KINDS as FETCHING
+from otd.placing import coming
 from otd.ports import Clock, EndpointDriver, RelayBus, Seen
 from otd.reach import Reach, confined
 from otd.relay.lists import Lists
@@ -163,7 +164,9 @@ class Relay:
         if self._now() >= delivery.act_by:
             return self._receipt(delivery, "expired", detail="it came too late to act on")
         if delivery.endpoint.kind in FETCHING:
-            return self._hold(delivery)
+            if delivery.verb != "read":
+                return self._hold(delivery)
+            delivery = replace(delivery, bookings=coming(delivery.bookings, self._now()))
         driver = self._drivers.get(delivery.endpoint.kind)
         if driver is None:
             return self._receipt(delivery, "unsupported", detail=f"no driver for kind {delivery.endpoint.kind}")

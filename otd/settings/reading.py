@@ -289,4 +289,5 @@ def _endpoint(name: str, table: EndpointTable, tables: Tables) -> Endpoint:
         return endpoint
     room = table.rooms[0]
     mailbox = table.mailbox or tables.rooms[room].mailbox or room
-    return replace(endpoint, mailbox=mailbox, username=table.username or name)
+    zone = tables.rooms[room].timezone
+    return replace(endpoint, mailbox=mailbox, username=table.username or name, timezone=zone)

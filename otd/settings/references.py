@@ -237,6 +237,9 @@ def _endpoints(merged: Merged, tables: Tables) -> None:
             merged.mistake(path, "the key credential is missing", 'add credential = "..." with the name of a secret')
         if table.trust.startswith("ca:"):
             _must_exist(merged, (*path, "trust"), "cas", table.trust.removeprefix("ca:"))
+        if table.kind == "polycom" and bool(table.address) != bool(table.credential):
+            mend = "its own interface is looked at by both, or by none: add the other, or remove it"
+            merged.mistake(path, "address and credential go together", mend)
         if table.kind == "webex" and not table.device:
             merged.mistake(path, "the key device is missing", 'add device = "..." with its id from Control Hub')
         if table.kind == "webex" and table.trust not in ("pin", "ca") and not table.trust.startswith("ca:"):

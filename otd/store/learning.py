@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import delete, func, insert, select, update
 
-from otd import findings
+from otd import findings, placing
 from otd.errors import Missing
 from otd.model import EndpointState, Expiry, Facts, Mode, Receipt
 from otd.store import alerting, audit, claims, records
@@ -35,6 +35,7 @@ def apply(tx: Transaction, receipt: Receipt, state: EndpointState, now: int) -> 
     if word := findings.found(state, receipt):
         changes |= {"found": word, "found_at": now}
     was_ours = receipt.verb == "put" or state.confirmed_at is not None
+    was_ours = was_ours and state.endpoint.kind not in placing.KINDS  # whose ids are the face's
     if findings.is_overwrite(receipt) and was_ours:
         changes["overwrites"] = state.overwrites + 1
     elif receipt.outcome == "confirmed" and receipt.verb == "read":

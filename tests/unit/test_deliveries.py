@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -23,7 +23,7 @@ from otd.deliveries import (
     next_meeting,
     step,
 )
-from otd.model import BookingList, EndpointState, Facts, RelayState
+from otd.model import BookingList, EndpointState, Facts, Placement, RelayState
 from tests.values import HOUR, MINUTE, SECOND, T0, WINDOW, a_booking, a_desired, a_receipt, a_relay, a_sent, a_state
 
 TIMING = Timing()
@@ -265,3 +265,57 @@ def test_a_delivery_carries_the_whole_list_and_its_fences() -> None:
     made = delivery(a_state(), "put", 7, T0, TIMING)
     assert (made.revision, made.sequence, made.act_by) == (10, 7, T0 + MINUTE)
     assert made.bookings == a_desired().list.bookings
+
+
+# --- endpoints that fetch ---------------------------------------------------------------------------------------------
+
+POLY = replace(OLD, kind="polycom", model="gs", address="192.0.2.7", credential="poly")
+PLACED = tuple(Placement(relay=name, revision=10, at=T0) for name in ("relay1", "relay2"))
+
+
+def fetching(**overrides: object) -> EndpointState:
+    usual: dict[str, object] = {"revision": 10, "placements": PLACED, "fetched_revision": 10, "fetched_at": T0}
+    return replace(a_state(**(usual | overrides)), endpoint=overrides.get("endpoint", POLY))  # type: ignore[arg-type]
+
+
+def test_an_endpoint_that_fetched_its_list_is_looked_at_when_its_own_interface_can_be_asked() -> None:
+    assert next_step(fetching(), after=MINUTE) == Wait(after=4 * MINUTE)
+    assert isinstance(next_step(fetching(), after=5 * MINUTE), Send)
+    for blind in (replace(POLY, credential=""), replace(POLY, model="trio")):
+        assert next_step(fetching(endpoint=blind), after=5 * MINUTE) == Wait(after=5 * MINUTE)
+    assert next_step(fetching(fetched_revision=9), after=5 * MINUTE) == Wait(after=5 * MINUTE)
+
+
+def test_it_is_looked_at_again_and_again_and_a_look_without_an_answer_is_not_repeated_at_once() -> None:
+    looked = fetching(receipt=a_receipt(verb="read", at=T0 + 5 * MINUTE), sent=a_sent(verb="read"))
+    assert next_step(looked, after=6 * MINUTE) == Wait(after=4 * MINUTE)
+    assert isinstance(next_step(looked, after=10 * MINUTE), Send)
+    waiting = fetching(sent=a_sent(verb="read", sequence=2, at=T0 + 5 * MINUTE))
+    assert next_step(waiting, after=6 * MINUTE) == Wait(after=4 * MINUTE)
+
+
+def test_what_it_shows_otherwise_is_a_state_with_a_mend() -> None:
+    found = a_receipt(verb="read", outcome="differs", detail="1 missing")
+    state = fetching(receipt=found, sent=a_sent(verb="read"), failures=1)
+    step = next_step(state)
+    assert isinstance(step, Wait)
+    assert (step.error, step.code) == ("itself: 1 missing", "differs")
+    assert "otd endpoints show" in step.mend
+    assert condition(state) == "differs"
+    assert condition(replace(state, receipt=a_receipt(verb="read"))) == "confirmed"
+
+
+def test_a_password_that_its_own_interface_refuses_is_not_tried_again_and_hinders_no_list() -> None:
+    refused = a_receipt(verb="read", outcome="denied", reason="password", detail="it said no", mend="do this")
+    state = fetching(receipt=refused, sent=a_sent(verb="read"), failures=1)
+    for later in (MINUTE, timedelta(days=3)):
+        found = next_step(replace(state, fetched_at=T0 + later, placements=_placed(T0 + later)), after=later)
+        assert found == Wait(after=5 * MINUTE, error="it said no", code="denied", mend="do this")
+    assert condition(state) == "confirmed"
+    newer = replace(state, desired=a_desired(revision=11), revision=11)
+    assert next_step(newer) == Send(verb="put", relay="relay1")
+    assert isinstance(next_step(replace(state, failures=0), after=6 * MINUTE), Send), "a person asked"
+
+
+def _placed(at: datetime) -> tuple[Placement, ...]:
+    return tuple(replace(placement, at=at) for placement in PLACED)

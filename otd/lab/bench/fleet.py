@@ -184,7 +184,9 @@ def _left(house: House, name: str) -> str:
     from otd.deliveries import condition
 
     state, codec = house.state(name), house.codecs[name]
-    why = f"{state.receipt.verb} {state.receipt.outcome} {state.receipt.detail}" if state.receipt else "no answer"
+    last = state.receipt
+    age = f"{(house.store.now() - last.at).total_seconds():.0f} s ago " if last else ""
+    why = f"{age}{last.verb} {last.outcome} {last.detail}" if last else "no answer"
     return f"Not right: {name} ({codec.profile.name}), {condition(state)}: {why}"
 
 
