@@ -133,16 +133,16 @@ def check_credential(settings: Settings, name: str, clock: Clock) -> Line:
     if expiry is None or expiry.at is None:
         result = "a secret does not say; write secret_expires, to be warned 30 days ahead"
         return Line(kind="credential", name=name, tried=tried, ok=True, result=result)
-    near = expiry.is_near(clock.now())
-    return Line(
-        kind="credential",
-        name=name,
-        tried=tried,
-        ok=not near,
-        result=f"the {expiry.what} ends on {expiry.at:%Y-%m-%d}" if expiry.at > clock.now() else "it has ended",
-        consequence="from then on no room of it can be read" if near else "",
-        mend="make a new one in Entra ID, and store it before the old one ends" if near else "",
-    )
+    now, mend = clock.now(), "make a new one in Entra ID and store it"
+    result = f"the {expiry.what} ends on {expiry.at:%Y-%m-%d}"
+    if expiry.at <= now:
+        result, consequence = f"the {expiry.what} ended on {expiry.at:%Y-%m-%d}", "no room of it can be read"
+        return Line(
+            kind="credential", name=name, tried=tried, ok=False, result=result, consequence=consequence, mend=mend
+        )
+    if expiry.is_near(now):
+        result += f", in {_counted((expiry.at - now).days, 'day')}: {mend} before"
+    return Line(kind="credential", name=name, tried=tried, ok=True, result=result)
 
 
 # --- calendars ----------------------------------------------------------------------------------------------------

@@ -210,7 +210,7 @@ def _print_calendars(found: dict[str, Any], now: datetime) -> None:
     if paced:
         click.echo()
         print_table(
-            ("Calendar", "Running", "At once", "Requests today", "Of"),
+            ("Calendar", "Running", "At once", "Requests today", "Of", "Tells of changes"),
             [
                 (
                     lane["name"],
@@ -218,11 +218,16 @@ def _print_calendars(found: dict[str, Any], now: datetime) -> None:
                     f"{lane['at_once']} (up to {lane['at_once_most']})",
                     lane["requests_today"],
                     lane["requests_per_day"] or "no limit",
+                    f"{lane['rooms_told']} of {lane['rooms_to_tell']} rooms" if lane["rooms_to_tell"] else "-",
                 )
                 for lane in paced
             ],
             title="Calendars",
         )
+    for lane in paced:
+        if lane["telling_error"]:
+            mend = f" ({lane['telling_mend']})" if lane["telling_mend"] else ""
+            click.echo(f"\n{lane['name']} does not tell of every change: {lane['telling_error']}{mend}")
     for one in found["credentials"]:
         if one["near"] and one["ends"]:
             ends = f"ends {until(one['ends'], now)}, on {one['ends'][:10]}; make a new one in Entra ID before it does"

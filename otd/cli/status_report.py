@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,7 @@ def report(store: SqlStore, *, whole: bool = True) -> dict[str, Any]:
     rows = store.work()
     work = {(row.kind, row.name): row for row in rows}
     relays = store.relays()
+    told = store.subscribed()
     in_numbers = {lane.name: lane for lane in counts.lanes}
     few = whole or sum(count.number for count in counts.endpoints) <= FEW
     endpoints = store.endpoints() if few else store.unsettled(MOST)
@@ -77,6 +78,7 @@ def report(store: SqlStore, *, whole: bool = True) -> dict[str, Any]:
                 "at_once_most": lane.most or lane.cap,
                 "requests_today": lane.asked,
                 "requests_per_day": lane.budget,
+                **_telling(lane.name, rows, told),
                 "running": lane.leased,
                 "paused_until": _iso(lane.paused_until if lane.paused_until and lane.paused_until > now else None),
                 "why": lane.why,
@@ -85,6 +87,18 @@ def report(store: SqlStore, *, whole: bool = True) -> dict[str, Any]:
             }
             for lane in store.lanes()
         ],
+    }
+
+
+def _telling(lane: str, rows: tuple[WorkState, ...], told: Mapping[str, int]) -> dict[str, Any]:
+    """Of how many rooms the calendar tells the changes, of how many it should, and why it does not."""
+    wanted = [row for row in rows if row.kind == "subscribe" and row.lane == lane]
+    failing = next((row for row in wanted if row.error), None)
+    return {
+        "rooms_told": told.get(lane, 0) if wanted else 0,
+        "rooms_to_tell": len(wanted),
+        "telling_error": failing.error if failing else "",
+        "telling_mend": failing.mend if failing else "",
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 import pytest
@@ -112,6 +112,7 @@ def test_check_and_status_say_when_a_secret_ends(otd: Otd, tmp_path: Path) -> No
     an_installation(tmp_path, SETTINGS.format(credential=f'secret = "graph"\nsecret_expires = {soon}'))
     said = otd("check")
     assert f"the secret ends on {soon}" in " ".join(said.out.split())
+    assert f"in {(datetime.combine(NOW.date() + 10 * DAY, time(0), UTC) - NOW).days} days" in said.out
     shown = otd("status")
     assert "The secret of office ends in" in shown.out
     assert soon in shown.out

@@ -14,6 +14,7 @@ import pytest
 
 from otd import dialplan
 from otd.bus.local import LocalBus
+from otd.cli.status_report import report
 from otd.errors import BadSetting, Unreachable
 from otd.inbound import Server as Listening
 from otd.inbound import serve
@@ -121,6 +122,8 @@ def post(centre: Centre, path: str, document: Any, *, raw: bytes | None = None) 
 def test_a_room_is_subscribed_once_and_then_left_alone_until_half_its_life_is_over(centre: Centre) -> None:
     centre.settle()
     assert len(centre.held()) == 1
+    lane = next(lane for lane in report(centre.store)["lanes"] if lane["name"] == ROOM.calendar)
+    assert (lane["rooms_told"], lane["rooms_to_tell"], lane["telling_error"]) == (1, 1, "")
     row = next(row for row in centre.store.work() if row.kind == "subscribe")
     assert row.error == ""
     assert row.due - centre.clock.time > 20 * HOUR
@@ -184,6 +187,9 @@ def test_a_graph_that_cannot_call_us_is_a_wrong_setting_and_reading_goes_on(cent
     row = next(row for row in centre.store.work() if row.kind == "subscribe")
     assert (row.code, row.parked, row.due - centre.clock.time) == (BadSetting.code, True, 10 * MINUTE)
     assert "public_url" in row.mend
+    lane = next(lane for lane in report(centre.store)["lanes"] if lane["name"] == ROOM.calendar)
+    assert (lane["rooms_told"], lane["rooms_to_tell"]) == (0, 1)
+    assert "Graph gives no notifications" in lane["telling_error"]
     assert centre.store.rooms()[0].read_at is not None
     assert all(lane.paused_until is None for lane in centre.store.lanes())
 
