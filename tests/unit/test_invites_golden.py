@@ -5,6 +5,7 @@ A folder with the same invitation in several formats holds it several times: all
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -54,3 +55,10 @@ def test_there_are_enough_cases_without_a_dial_string_and_enough_in_all() -> Non
 
     assert len(wanted) >= 250
     assert sum(one["dial"] is None for one in wanted) >= 60
+
+
+def test_the_readme_says_where_each_case_comes_from() -> None:
+    root = Path(__file__).parents[2] / "fixtures"
+    told = set(re.findall(r"^\| `([\w-]+/[\w-]+)` \| [0-9]", (root / "README.md").read_text("utf-8"), re.M))
+
+    assert told == {"/".join(case.path.parts[-3:-1]) for case in CASES}
