@@ -32,14 +32,16 @@ def list_(config: str, as_json: bool) -> int:
     with opened_store(settings) as store:
         now, members = store.now(), {one.relay: one for one in store.members.all()}
         heard = {one.name: one for one in store.relays()}
-        endpoints = store.endpoints()
+        endpoints, ways = store.endpoints(), {(one.endpoint, one.relay): one for one in store.reach()}
     rows = []
     for name in sorted({*members, *settings.relays, *heard}):
         state, member = heard.get(name), members.get(name)
         pool = member.pool if member else state.pool if state else settings.relays[name].pool
-        its = [one for one in endpoints if one.endpoint.pool == pool and not one.removed]
-        missed = [one.endpoint.name for one in its if name in one.unreachable_from]
-        rows.append(_row(name, pool, member, state, now) | {"endpoints": len(its), "unreachable": missed})
+        its = [one.endpoint.name for one in endpoints if one.endpoint.pool == pool and not one.removed]
+        tried = {one: ways[one, name].works for one in its if (one, name) in ways}
+        reached, missed = [one for one in tried if tried[one]], [one for one in tried if not tried[one]]
+        more = {"endpoints": len(its), "reaches": reached, "does_not_reach": missed}
+        rows.append(_row(name, pool, member, state, now) | more)
     if as_json:
         print_json(rows)
     elif not rows:
@@ -90,6 +92,6 @@ def _row(name: str, pool: str, member: Member | None, state: RelayState | None, 
 
 def _cells(row: dict[str, Any]) -> tuple[object, ...]:
     seen = f"{row['seconds_since']} s ago" if row["seconds_since"] is not None else "never"
-    reaches = f"{row['endpoints'] - len(row['unreachable'])} of {row['endpoints']}" if row["last_seen"] else "-"
+    reaches = f"{len(row['reaches'])} of {row['endpoints']}"
     colour = coloured(row["status"], SHOWN[row["status"]])
     return row["name"], row["pool"], colour, row["version"] or "-", seen, reaches, row["why"] or "-"
