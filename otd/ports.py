@@ -514,7 +514,7 @@ class Store(Protocol):
         ...
 
     def list_at(self, endpoint: str, time: datetime) -> Desired | None:
-        """The list that the endpoint was to show then (without its digest); None when it is not known (any more)."""
+        """The list that the endpoint was to show then (its digest may be ""); None when it is not known (any more)."""
         ...
 
     # alerts -------------------------------------------------------------------------------------------------------

@@ -121,6 +121,8 @@ def _show_progress(what: str | Callable[[], str], done: Event) -> None:
     from rich.text import Text
 
     spinner = Spinner("dots")
-    with Live(spinner, console=Console(stderr=True), transient=True, refresh_per_second=8):
+    here = sys.stdout.isatty()  # then what is printed meanwhile comes above it; else it goes where it should
+    console = Console(stderr=True)
+    with Live(spinner, console=console, transient=True, refresh_per_second=8, redirect_stdout=here):
         while not done.wait(0.2):
             spinner.update(text=Text(plain(what if isinstance(what, str) else what())))

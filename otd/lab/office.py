@@ -269,6 +269,7 @@ class Office:
             with suppress(RuntimeError):
                 codec.start()
         self.settings_as_before()
+        self.running.store.release_rules()  # going back may change as much as going there
         for relay, (_, side, _) in list(self.running.relays.items()):
             if side.is_cut:
                 self.running.start_relay(relay)

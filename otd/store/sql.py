@@ -266,7 +266,11 @@ class SqlStore:
 
     def list_at(self, endpoint: str, time: datetime) -> Desired | None:
         with self._reading() as tx:
-            return audit.list_at(tx, endpoint, ms(time))
+            found = audit.list_at(tx, endpoint, ms(time))
+            if found is not None:
+                return found
+            newest = lists.desired(tx, endpoint)  # of a database that was older than its audit
+            return newest if newest is not None and newest.since <= time else None
 
     def moved(self, room: str, calendar: str) -> None:
         with self._writing() as tx:
