@@ -39,7 +39,8 @@ def watched(tx: Transaction, before: timedelta, after: timedelta) -> tuple[Endpo
 def unsettled(tx: Transaction, limit: int) -> tuple[EndpointState, ...]:
     """See `otd.ports.Store.unsettled`."""
     right = (endpoints.c.outcome == "confirmed") & (endpoints.c.applied_revision == endpoints.c.revision)
-    fetched = (endpoints.c.outcome == "") & (endpoints.c.confirmed_revision == endpoints.c.revision)
+    listed = endpoints.c.desired.is_not(None)
+    fetched = listed & (endpoints.c.outcome == "") & (endpoints.c.confirmed_revision == endpoints.c.revision)
     query = select(endpoints).where(~(right | fetched) | endpoints.c.leaving.is_not(None))
     found = tuple(receipts.state_of(tx, row) for row in tx.connection.execute(query.limit(limit)).all())
     return learning.joined(tx, placements.joined(tx, found))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from otd.model import Alert, Expiry, Facts, Joinless, NoticeEvent, Settled
-from tests.contracts.store_case import DAY, StoreCase, a_hello, a_list
+from tests.contracts.store_case import DAY, StoreCase, a_hello, a_list, a_reading
 from tests.values import HOUR, MINUTE, T0, a_booking, an_endpoint
 
 BEFORE, AFTER = 15 * MINUTE, 10 * MINUTE
@@ -153,6 +153,55 @@ class AlertsContract(StoreCase):
         self.deliver("denied", reason="password")
         assert self.watched() == ["codec1"]
         assert self.store.watched(BEFORE, AFTER) == (self.state(),)
+
+    # in numbers ---------------------------------------------------------------------------------------------------
+
+    def test_everything_is_counted_by_its_state(self) -> None:
+        names = ("codec1", "codec2", "codec3")
+        self.adopt(rooms=2, endpoints=tuple(an_endpoint(name=name, pool="hq") for name in names))
+        self.store.save_reading(a_reading())
+        self.store.put_part("codec1", "room1", (a_booking(), a_booking(id="b2", dial=None, reason="no_rule")))
+        for name in names[:2]:
+            self.store.put_desired(a_list(endpoint=name), "d")
+        self.deliver()
+        self.settle(ALERT)
+        self.pass_time(MINUTE)
+        found = self.store.counts()
+        assert {(c.lane, c.state, c.number) for c in found.endpoints} == {
+            ("hq", "confirmed", 1),
+            ("hq", "waiting", 1),
+            ("hq", "unread", 1),
+        }
+        assert {(c.state, c.number) for c in found.rooms} == {("read", 1), ("unread", 1)}
+        assert {(b.platform, b.reason, b.number) for b in found.bookings} == {("teams", "", 1), ("teams", "no_rule", 1)}
+        lanes = {lane.name: (lane.rows, lane.due, lane.lateness) for lane in found.lanes}
+        assert lanes["office"] == (2, 2, 60)
+        assert lanes["lab"] == (0, 0, 0)
+        assert found.alerts == (("no_relay", 1),)
+        assert found.untold == (("mail", 1), ("webhook", 1))
+
+    def test_endpoints_that_are_not_as_they_should_be_are_found_without_opening_the_others(self) -> None:
+        names = ("codec1", "codec2", "codec3")
+        self.adopt(endpoints=tuple(an_endpoint(name=name) for name in names))
+        self.store.put_desired(a_list(endpoint="codec1"), "d")
+        self.store.put_desired(a_list(endpoint="codec2"), "d")
+        self.deliver()
+        assert {state.endpoint.name for state in self.store.unsettled(10)} == {"codec2", "codec3"}
+        assert len(self.store.unsettled(1)) == 1
+        self.deliver("unreachable", verb="read")
+        assert {state.endpoint.name for state in self.store.unsettled(10)} == set(names)
+
+    def test_a_list_remembers_when_its_room_was_read_before(self) -> None:
+        self.adopt(endpoints=(an_endpoint(),))
+        assert self.store.standing("room1").read_at is None
+        self.store.save_reading(a_reading())
+        self.pass_time(MINUTE)
+        before = self.store.standing("room1").read_at
+        assert before == T0
+        self.store.put_desired(a_list(), "d", after=before)
+        desired = self.store.desired("codec1")
+        assert desired is not None
+        assert (desired.after, desired.since) == (T0, T0 + MINUTE)
 
     def test_meetings_without_join_are_known_by_their_reason(self) -> None:
         self.adopt(endpoints=(an_endpoint(),))

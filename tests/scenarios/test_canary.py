@@ -6,6 +6,7 @@ would prove nothing; and they must not reach logs, metrics, alerts, receipts, th
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import logging
@@ -19,6 +20,7 @@ from pathlib import Path
 import pytest
 import structlog
 
+from otd import cli
 from otd.cli.logs import configure
 from otd.deliveries import condition
 from otd.lab import faults
@@ -200,6 +202,7 @@ def test_a_day_with_faults_leaves_nothing_private_anywhere(day: Day) -> None:
     assert {line.kind for line in audit} >= {"list", "sent", "receipt", "reading"}
     said: dict[str, bytes] = {
         "metrics": text(day.centre.metrics.registry, registry(StoreCollector(store))),
+        "commands": asked(day, ("failing",), ("history", "boardroom-codec"), ("alerts", "list", "--all")),
         "log": day.log.getvalue().encode(),
         "audit": records.dump(audit).encode(),
         "receipts": records.dump(tuple(day.receipts)).encode(),
@@ -217,6 +220,15 @@ def test_a_day_with_faults_leaves_nothing_private_anywhere(day: Day) -> None:
         for secret in day.secrets:
             assert secret.encode() not in content, f"{secret} stands in {name}"
     a_list_can_be_followed(day)
+
+
+def asked(day: Day, *commands: tuple[str, ...]) -> bytes:
+    """What these commands say to machines."""
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        for command in commands:
+            assert cli.call([*command, "--json", "--config", str(day.scene.config)]) in (0, 1)
+    return said.getvalue().encode()
 
 
 def a_list_can_be_followed(day: Day) -> None:
