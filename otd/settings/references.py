@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 from pathlib import Path
 
 from otd.settings.documents import Merged
@@ -30,6 +31,7 @@ def check_references(merged: Merged, tables: Tables, folder: Path) -> None:
     _alerts(merged, tables)
     _metrics(merged, tables)
     _notified(merged, tables)
+    _budgets(merged, tables)
     for name, file in tables.cas.items():
         if not (folder / file).is_file():
             merged.mistake(("cas", name), f"there is no file {folder / file}", "look at its name and folder")
@@ -206,6 +208,28 @@ def _metrics(merged: Merged, tables: Tables) -> None:
     if not (host in ("localhost", "::1") or host.startswith("127.")):
         mend = "name a secret in token, which Prometheus shows (authorization: credentials), or listen on 127.0.0.1"
         merged.mistake(("metrics", "listen"), "without a token only this machine may ask", mend)
+
+
+def _budgets(merged: Merged, tables: Tables) -> None:
+    """Whether even quiet rooms would have to be read more seldom than they are to be."""
+    run = tables.run
+    if not (isinstance(run.refresh, timedelta) and isinstance(run.refresh_idle, timedelta)):
+        return  # another mistake in [run] is reported already
+    quiet = run.refresh_idle or 4 * run.refresh
+    for name, table in tables.calendars.items():
+        if isinstance(table, FilesTable) or not isinstance(table.requests_per_day, int):
+            continue
+        rooms = sum(room.calendar == name for room in tables.rooms.values())
+        needed = rooms * round(timedelta(days=1) / quiet)
+        if 0 < table.requests_per_day < needed:
+            every = round(86_400 * rooms / table.requests_per_day)
+            merged.mistake(
+                ("calendars", name, "requests_per_day"),
+                f"{rooms} rooms take {needed:,} requests a day while nothing happens in them; with "
+                f"{table.requests_per_day:,} a room can be read every {every} s at the most often",
+                f"set requests_per_day = {2 * needed}, or 0 for no limit",
+                warning=True,
+            )
 
 
 def _bus(merged: Merged, tables: Tables) -> None:

@@ -479,6 +479,40 @@ def test_what_nobody_uses_is_a_warning_and_the_settings_hold(
     assert warning.mend
 
 
+@pytest.mark.parametrize(("budget", "warned"), [(100, True), (239, True), (240, False), (0, False)])
+def test_a_budget_that_is_too_small_for_quiet_rooms_is_a_warning_with_what_it_means(
+    tmp_path: Path, budget: int, warned: bool
+) -> None:
+    text = changed('secret = "graph-secret"', f'secret = "graph-secret"\nrequests_per_day = {budget}')
+    found = load(write(tmp_path, text), {}).warnings  # one room, which is looked at every six minutes
+    assert [warning.key for warning in found] == (["calendars.office.requests_per_day"] if warned else [])
+    if budget == 100:
+        assert "1 rooms take 240 requests a day" in found[0].why
+        assert "every 864 s" in found[0].why
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [
+        ('secret = "graph-secret"', 'secret = "graph-secret"\nnotifications = true', "calendars.office.notifications"),
+        (
+            'secret = "graph-secret"',
+            'secret = "graph-secret"\nsecret_expires = "2027-01-01"',
+            "calendars.office.secret_expires",
+        ),
+        (
+            'secret = "graph-secret"',
+            'secret = "graph-secret"\nrequests_per_day = -1',
+            "calendars.office.requests_per_day",
+        ),
+    ],
+)
+def test_what_a_calendar_cannot_do_with_is_reported_with_its_key(tmp_path: Path, old: str, new: str, key: str) -> None:
+    (mistake,) = (one for one in mistakes(tmp_path, changed(old, new)) if not one.warning)
+    assert mistake.key == key
+    assert mistake.mend
+
+
 def test_a_misspelt_environment_variable_is_a_warning(tmp_path: Path) -> None:
     environment = {"OTD_DATABSE": "x", "OTD_SECRET_CODEC_ADMIN": "x", "OTD_CONFIG": "x", "HOME": "/"}
     (warning,) = load(write(tmp_path, GOOD), environment).warnings
