@@ -20,7 +20,7 @@ from otd.bus.amqp import AmqpRelayBus
 from otd.bus.broker import Broker
 from otd.bus.identity import Identity, granted, load, save
 from otd.bus.seal import open_order
-from otd.errors import BadSetting, OtdError
+from otd.errors import BadSetting, Denied, OtdError
 from otd.outbound import Http, public_trust
 from otd.pairing import RENEW_AFTER
 from otd.relay.memory import Memory
@@ -177,11 +177,12 @@ class Credential:
         try:
             found = fetched(self._settings, self._identity, renew=renew)
         except OtdError as error:
-            log.warning("password not renewed", why=error.why, mend=error.mend)
+            if renew or isinstance(error, Denied):  # else the centre is away, as the broker is, and that is said
+                log.warning("identity not renewed", why=error.why, mend=error.mend)
             return
         if found is not None and found.broker.password != self._identity.broker.password:
             self._identity = found
-            log.info("password renewed", relay=found.relay)
+            log.info("identity renewed", relay=found.relay)
 
 
 def fetched(settings: SiteRelay, identity: Identity, *, renew: bool) -> Identity | None:

@@ -66,8 +66,19 @@ def pair(centre: str | None, ca: str, proxy: str, again: bool, config: str) -> i
     public = Keys(signing=seal.public_signing(signing), sealing=seal.public_sealing(sealing))
     own = Own(signing=signing, public=public, nonce=secrets.token_bytes(32))
     trust = public_trust(str(found.ca_file or ""))
-    with Http(trust=trust, proxy=found.proxy_with(os.environ), connections=1) as http:
-        collected = ask(Door(http, found.centre), own, host=socket.gethostname(), say=_say, rest=time.sleep)
+    said: list[str] = []
+
+    def say(step: str) -> None:
+        said.append(step)
+        _say(step)
+
+    try:
+        with Http(trust=trust, proxy=found.proxy_with(os.environ), connections=1) as http:
+            collected = ask(Door(http, found.centre), own, host=socket.gethostname(), say=say, rest=time.sleep)
+    except BaseException:
+        if fresh and not any(step.startswith("registration code") for step in said):
+            path.unlink(missing_ok=True)  # what was typed led nowhere: it may be typed again in another way
+        raise
     identity = opened(collected, signing, sealing)
     save(identity, found.identity)
     _say(f"paired: this is relay {identity.relay} of pool {identity.pool} (identity in {found.identity})")

@@ -140,7 +140,7 @@ class _Steps:
             try:
                 found = self._door.say(path, said, *needed)
             except Retryable as error:
-                self._stall(f"waiting: {error}")
+                self._stall(f"waiting: {error}; it is tried again, `otd relay check` says more, Ctrl-C ends it")
                 self._rest(max(STALLED_EVERY, error.retry_after.total_seconds() if isinstance(error, Busy) else 0.0))
                 continue
             if self._said.startswith("waiting: "):

@@ -264,7 +264,7 @@ def test_a_password_is_renewed_at_a_reconnect_past_thirty_days(installation: Ins
     before = json.loads(identity.read_text())["broker"]["password"]
     old = time.time() - timedelta(days=31).total_seconds()
     os.utime(identity, (old, old))
-    installation.start(installation.site, "relay", "run").line("password renewed")
+    installation.start(installation.site, "relay", "run").line("identity renewed")
     assert json.loads(identity.read_text())["broker"]["password"] != before
     installation.book("first")
     until(lambda: len(installation.shown()) == 1, "the booking on the codec")
