@@ -10,6 +10,9 @@ from otd.cli.options import examples, settings_of, with_config, with_json, with_
 from otd.cli.output import named, print_json, print_table
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from otd.model import RelayState
     from otd.settings import Settings
 
 
@@ -22,14 +25,18 @@ def pools() -> None:
 @with_config
 @with_json
 def list_(config: str, as_json: bool) -> None:
-    """List the pools, each with its mode, relays and endpoints."""
+    """List the pools, each with its mode, relays and endpoints, and since when none of its relays is there."""
     settings = settings_of(config)
-    found = [_row(settings, name, _modes(settings)) for name in settings.pools]
+    modes, relays, now = _known(settings)
+    found = [_row(settings, name, modes, relays, now) for name in settings.pools]
     if as_json:
         print_json(found)
         return
-    heads = ("pool", "mode", "by", "relays", "endpoints", "label")
-    rows = [(r["name"], r["mode"], r["by"], " ".join(r["relays"]), len(r["endpoints"]), r["label"]) for r in found]
+    heads = ("pool", "mode", "by", "state", "relays", "endpoints", "label")
+    rows = [
+        (r["name"], r["mode"], r["by"], _state(r), " ".join(r["relays"]), len(r["endpoints"]), r["label"])
+        for r in found
+    ]
     print_table(heads, rows)
 
 
@@ -65,23 +72,42 @@ def cutover(name: str, back: bool, why: str, config: str) -> int:
     return 0
 
 
-def _modes(settings: Settings) -> dict[str, Any]:
+def _known(settings: Settings) -> tuple[dict[str, Any], tuple[RelayState, ...], datetime]:
+    """What the database knows: pools that were cut over, relays, and what time it is there."""
+    from datetime import UTC, datetime
+
     from otd.cli.reaching import opened_store
     from otd.wiring import has_database
 
     if not has_database(settings):
-        return {}
+        return {}, (), datetime.now(UTC)
     with opened_store(settings) as store:
-        return dict(store.modes())
+        return dict(store.modes()), store.relays(), store.now()
 
 
-def _row(settings: Settings, name: str, cut: dict[str, Any]) -> dict[str, Any]:
+def _state(row: dict[str, Any]) -> str:
+    if row["there"]:
+        return "relays are there"
+    return f"no relay since {row['no_relay_since']}" if row["no_relay_since"] else "no relay yet"
+
+
+def _row(
+    settings: Settings, name: str, cut: dict[str, Any], relays: tuple[RelayState, ...], now: datetime
+) -> dict[str, Any]:
+    from otd.deliveries import is_alive
+
     pool = settings.pools[name]
+    its = [relay for relay in relays if relay.pool == name]
+    there = any(is_alive(relay, now) and not relay.resting for relay in its)
+    last = max((relay.last_seen for relay in its if relay.last_seen), default=None)
+    configured = [relay.name for relay in settings.relays.values() if relay.pool == name]
     return {
+        "there": there,
+        "no_relay_since": None if there or last is None else last.isoformat(timespec="seconds"),
         "name": name,
         "label": pool.label,
         "mode": cut.get(name, pool.mode),
         "by": "cutover" if name in cut else "settings",
-        "relays": [relay.name for relay in settings.relays.values() if relay.pool == name],
+        "relays": sorted({*configured, *(relay.name for relay in its)}),
         "endpoints": [endpoint.name for endpoint in settings.endpoints.values() if endpoint.pool == name],
     }
