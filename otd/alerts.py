@@ -15,6 +15,7 @@ from otd import causes, deliveries
 from otd.causes import CAUSES, Found
 from otd.model import Alert, Brake, EndpointState, Expiry, Joinless, RelayState, RoomState
 
+DISPUTED = timedelta(hours=1)  # for so long it is told that two relays saw an endpoint differently
 SOON_OVER = timedelta(minutes=10)  # a meeting that began less than this ago still has people looking for Join
 FETCHING = timedelta(minutes=5)  # an endpoint that fetches asks every so often; until then a new list is not late
 CLOCK = timedelta(seconds=10)  # DESIGN, Fencing: a relay whose clock is further off is at fault
@@ -61,6 +62,7 @@ def of(picture: Picture, concern: Concern) -> tuple[Alert, ...]:
             *_brakes(picture),
             *_channels(picture, concern),
             *_endpoints(picture, concern),
+            *_disputes(picture),
         )
         if not concern.mute & {alert.cause, alert.thing}
     }
@@ -88,6 +90,14 @@ def _endpoints(picture: Picture, concern: Concern) -> Iterable[Alert]:
             continue
         at = f"a meeting with Join starts at {_local(meeting[1], zones.get(meeting[0], 'UTC'))}" if meeting else ""
         yield _alert(found, f"endpoint:{state.endpoint.name}", at)
+
+
+def _disputes(picture: Picture) -> Iterable[Alert]:
+    for state in picture.watched:
+        if state.disputed_at is not None and picture.now - state.disputed_at < DISPUTED:
+            saw, did_not = (*state.disputed_by, "?", "?")[:2]
+            detail = f"relay {saw} saw the list in place, relay {did_not} did not"
+            yield _alert(Found(code="relays_disagree"), f"endpoint:{state.endpoint.name}", detail)
 
 
 def _next_join(state: EndpointState, now: datetime, concern: Concern) -> tuple[str, datetime] | None:

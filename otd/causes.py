@@ -302,6 +302,12 @@ _OWN: tuple[tuple[str, Stage, str, str], ...] = (
         "The endpoint's list was changed by somebody; it is put again.",
         "`otd endpoints compare` shows what differs; who else writes there?",
     ),
+    (
+        "relays_disagree",
+        "endpoint",
+        "One relay saw the list in place and another did not, a moment apart; it was put again.",
+        "Look at the endpoint; do both relays reach the same one? `otd relays revoke` shuts out one that tells lies.",
+    ),
     ("list_rebooted", "endpoint", "The endpoint restarted and lost its list; it is put again.", "Nothing to do."),
     (
         "list_overwritten",

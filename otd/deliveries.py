@@ -117,6 +117,10 @@ def step(state: EndpointState, relays: Sequence[RelayState], now: datetime, timi
         return _permanent(state, desired, receipt, now, timing)
     if findings.is_overwritten(state) and receipt.outcome == "differs" and state.mode == "deliver":
         return _overwritten(receipt, alive, now, timing)
+    if receipt.sequence == state.disputed_sequence and state.mode == "deliver":  # who did not see it there, puts it
+        return Send(verb="put", relay=_one_of(state.disputed_by[-1:], alive))
+    if _is_to_be_asked(state, receipt, desired, alive):
+        return Send(verb="read", relay=state.confirmed_by)
     if receipt.revision < desired.revision:
         return Send(verb=_aim(state), relay=_reaching(state, alive, desired.revision))
     if receipt.outcome == "confirmed" or (receipt.outcome == "differs" and state.mode == "observe"):
@@ -124,6 +128,17 @@ def step(state: EndpointState, relays: Sequence[RelayState], now: datetime, timi
     if receipt.outcome == "stale" and receipt.highest > desired.revision:
         return Renumber(above=receipt.highest)
     return _failed(state, receipt, alive, now, timing)
+
+
+def _is_to_be_asked(state: EndpointState, receipt: Receipt, desired: Desired, alive: tuple[str, ...]) -> bool:
+    """Whether the relay that last saw the list in place is to look before it is put again: they may disagree."""
+    drifted = receipt.verb == "read" and receipt.outcome == "differs" and state.found == "drifted"
+    asked = state.confirmed_by not in ("", receipt.relay, *state.unreachable_from) and state.confirmed_by in alive
+    return drifted and asked and receipt.revision == desired.revision and state.mode == "deliver"
+
+
+def _one_of(names: tuple[str, ...], alive: tuple[str, ...]) -> str:
+    return next((name for name in names if name in alive), "")
 
 
 def _aim(state: EndpointState) -> Verb:

@@ -66,6 +66,16 @@ def found(state: EndpointState, receipt: Receipt) -> str:
     return "rebooted" if rebooted and any(d.fields == ("missing",) for d in receipt.differences) else "drifted"
 
 
+def contradicted(state: EndpointState, receipt: Receipt) -> str:
+    """The relay that a moment ago did not see in place what this one sees there, though nothing was written between;
+    "" when there is none."""
+    before = state.receipt
+    if before is None or (before.verb, before.outcome) != ("read", "differs") or before.relay == receipt.relay:
+        return ""
+    same = receipt.verb == "read" and receipt.outcome == "confirmed" and receipt.revision == before.revision
+    return before.relay if same else ""
+
+
 def is_overwritten(state: EndpointState) -> bool:
     """Whether another system manages this endpoint, so that it is put again only now and then."""
     return state.overwrites >= OVERWRITTEN

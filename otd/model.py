@@ -760,6 +760,10 @@ class EndpointState:
     overwrites: int = 0  # read-backs with bookings of another system, since one found ours to have stayed
     found: str = ""  # why its list was last not as it had been: a word of otd.findings.found
     found_at: datetime | None = None
+    confirmed_by: str = ""  # the relay that last saw its list in place
+    disputed_by: tuple[str, ...] = ()  # the relay that saw a list in place, and the one that did not, a moment apart
+    disputed_at: datetime | None = None
+    disputed_sequence: int = -1  # of the receipt by which that came out
     refusals: int = 0  # other endpoints that refuse the same credential, which none has accepted since
     placements: tuple[Placement, ...] = ()  # of an endpoint that fetches, by relay
     fetched_revision: int = 0  # what it was last given

@@ -32,6 +32,14 @@ def apply(tx: Transaction, receipt: Receipt, state: EndpointState, now: int) -> 
         changes["refused_at"] = now
     if receipt.outcome in ACCEPTING:
         changes["accepted_at"] = now
+    if receipt.outcome == "confirmed":
+        changes["confirmed_by"] = receipt.relay
+    if other := findings.contradicted(state, receipt):
+        changes |= {
+            "disputed_by": f"{receipt.relay} {other}",
+            "disputed_at": now,
+            "disputed_sequence": receipt.sequence,
+        }
     if word := findings.found(state, receipt):
         changes |= {"found": word, "found_at": now}
     was_ours = receipt.verb == "put" or state.confirmed_at is not None
@@ -97,6 +105,10 @@ def _joined(
         facts=records.load(Facts, tx.vault.open(_place(row.endpoint), bytes(sealed))) if sealed else None,
         overwrites=row.overwrites,
         found=row.found,
+        confirmed_by=row.confirmed_by or "",
+        disputed_by=tuple((row.disputed_by or "").split()),
+        disputed_at=at_or_none(row.disputed_at),
+        disputed_sequence=-1 if row.disputed_sequence is None else row.disputed_sequence,
         found_at=at_or_none(row.found_at),
     )
 

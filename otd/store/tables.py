@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from otd.model import EPOCH
 
-HEAD = "0012"  # the migration that makes exactly these tables; a test compares. Numbers, so that newer is greater
+HEAD = "0013"  # the migration that makes exactly these tables; a test compares. Numbers, so that newer is greater
 VERSION_TABLE = "otd_version"
 
 LONGEST = timedelta(days=36_500)  # "never" for whoever adds it to now; keeps sums within what a datetime can say
@@ -161,6 +161,10 @@ learned = Table(
     Column("endpoint", String(64), ForeignKey("endpoints.name", ondelete="CASCADE"), primary_key=True),
     Column("facts", LargeBinary),  # sealed
     Column("overwrites", Integer, nullable=False, default=0),
+    Column("confirmed_by", String(64)),
+    Column("disputed_by", String(130)),  # who saw it in place, and who did not
+    Column("disputed_at", BigInteger),
+    Column("disputed_sequence", BigInteger),
     Column("found", String(32), nullable=False, default=""),
     Column("found_at", BigInteger),
     Column("reason", String(32), nullable=False, default=""),  # the last receipt's

@@ -31,6 +31,24 @@ class LearningContract(StoreCase):
         self.deliver(verb="read", facts=Facts(software="ce11.27"))
         assert self.state().facts == Facts(software="ce11.27")
 
+    def test_two_relays_that_see_an_endpoint_differently_are_remembered_by_name(self) -> None:
+        self.one()
+        self.deliver(relay="relay1")
+        assert self.state().confirmed_by == "relay1"
+        self.deliver("differs", verb="read", relay="relay2")
+        self.deliver(verb="read", relay="relay1")
+        state = self.state()
+        assert (state.disputed_by, state.disputed_at) == (("relay1", "relay2"), T0)
+        assert state.receipt is not None
+        assert state.disputed_sequence == state.receipt.sequence
+
+    def test_a_list_that_was_put_again_meanwhile_is_no_disagreement(self) -> None:
+        self.one()
+        self.deliver(relay="relay1")
+        self.deliver("differs", verb="read", relay="relay2")
+        self.deliver(relay="relay1")
+        assert self.state().disputed_at is None
+
     def test_overwrites_are_counted_until_a_read_back_finds_the_list_in_place(self) -> None:
         self.one()
         self.deliver("differs", differences=FOREIGN)

@@ -51,6 +51,26 @@ def test_without_a_living_relay_the_endpoint_waits_and_says_why() -> None:
     assert "hq" in found.mend
 
 
+def test_before_a_drifted_list_is_put_again_the_relay_that_saw_it_in_place_looks_too() -> None:
+    seen = {"confirmed_by": "relay1", "found": "drifted", "confirmed_revision": 10}
+    differs = a_receipt(verb="read", outcome="differs", relay="relay2", sequence=4)
+    assert next_step(a_state(receipt=differs, **seen)) == Send(verb="read", relay="relay1")
+    agreed = a_receipt(verb="read", outcome="differs", relay="relay1", sequence=5)
+    assert next_step(a_state(receipt=agreed, **seen)).verb == "put"  # type: ignore[union-attr]
+    gone = next_step(a_state(receipt=differs, **seen), a_relay("relay2"))
+    assert gone == Send(verb="put", relay="relay2")
+    unreachable = a_state(receipt=differs, unreachable_from=("relay1",), **seen)
+    assert next_step(unreachable).verb == "put"  # type: ignore[union-attr]
+
+
+def test_when_two_relays_disagree_the_one_that_did_not_see_the_list_puts_it() -> None:
+    confirmed = a_receipt(verb="read", relay="relay1", sequence=5)
+    disputed = a_state(receipt=confirmed, disputed_by=("relay1", "relay2"), disputed_sequence=5)
+    assert next_step(disputed) == Send(verb="put", relay="relay2")
+    later = replace(disputed, receipt=a_receipt(relay="relay2", sequence=6))
+    assert isinstance(next_step(later), Wait)
+
+
 def test_whose_meeting_is_soonest_comes_first_and_one_that_runs_before_all() -> None:
     def starting(after: timedelta) -> EndpointState:
         booking = a_booking(start=T0 + after, end=T0 + after + HOUR)
