@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,11 +25,12 @@ from otd.metrics import Metrics
 from otd.model import Expiry as RunsOut
 from otd.model import Hello, LaneSize, Receipt, Settled
 from otd.pipeline import Pipeline, Rulebook, no_provision
-from otd.ports import Bookable, Bus, Calendar, Clock, Directory, EndpointDriver, Executor, Pins, Secrets
+from otd.ports import Bookable, Bus, Calendar, Clock, Directory, EndpointDriver, Executor, Pins, Secrets, Store
 from otd.relay.memory import Memory
 from otd.relay.service import Relay
 from otd.settings import BusSettings, FaceAccess, Settings
 from otd.subscribing import Subscribing, hook
+from otd.watching import Stream, groups
 
 if TYPE_CHECKING:
     from otd.bus.broker import Broker
@@ -94,6 +96,30 @@ def credential_expiries(settings: Settings) -> Iterator[RunsOut]:
             found = credential_expiry(settings, name)
             if found is not None and found.at is not None:
                 yield RunsOut(cause="secret_expires", thing=f"calendar:{name}", at=found.at)
+
+
+STREAMS = 3  # to one Exchange Server: its HangingConnectionLimit for an account, unless somebody raised it
+
+
+def streams(settings: Settings, store: Store) -> tuple[dict[str, Callable[[], Stream]], dict[str, int]]:
+    """What makes the streaming connections of each Exchange Server, by a name; and how many rooms of a calendar are too
+    many for them. A room is watched where its mailbox was last found."""
+    from otd.calendars.ews_stream import ROOMS, EwsStream
+
+    found: dict[str, Callable[[], Stream]] = {}
+    left_out: dict[str, int] = {}
+    states = store.rooms()
+    for name, one in settings.calendars.items():
+        if not isinstance(access := one.access, EwsAccess):
+            continue
+        rooms = [state.room for state in states if (state.read_on or state.room.calendar) == name]
+        for number, group in enumerate(groups(rooms, ROOMS, STREAMS), 1):
+            found[f"{name}-{number}"] = partial(
+                EwsStream, name, access, group, secrets=secrets(settings), clock=SystemClock()
+            )
+        if len(rooms) > ROOMS * STREAMS:
+            left_out[name] = len(rooms) - ROOMS * STREAMS
+    return found, left_out
 
 
 def directory(settings: Settings, name: str) -> Directory:

@@ -58,7 +58,16 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "otd.executor",
         "otd.serve",
     ),
-    ("otd.settings", "otd.wiring", "otd.serving", "otd.provisioning", "otd.site", "otd.guarding", "otd.measuring"),
+    (
+        "otd.settings",
+        "otd.watching",
+        "otd.wiring",
+        "otd.serving",
+        "otd.provisioning",
+        "otd.site",
+        "otd.guarding",
+        "otd.measuring",
+    ),
     ("otd.cli", "otd.lab", "workers"),
 )
 RIM = LAYERS[4]

@@ -8,7 +8,8 @@ line and nothing else: the next call makes a new one.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from queue import Empty, LifoQueue
@@ -26,7 +27,7 @@ from requests.cookies import RequestsCookieJar
 from otd.calendars.access import EwsAccess
 from otd.calendars.ews_errors import refusal, translated
 from otd.calendars.ews_login import AUTH_TYPES, Bearer, login
-from otd.calendars.ews_soap import account
+from otd.calendars.ews_soap import GetStreamingEvents, account, parts
 from otd.calendars.ews_transport import Adapter, holding, tls_context
 from otd.calendars.graph_token import Tokens
 from otd.calendars.lockout import PAUSE, Lockout
@@ -38,6 +39,7 @@ from otd.ports import Clock, Secrets
 
 REFUSED_TOKEN = "token"  # noqa: S105 - a reason of Denied
 TOKEN_LIMIT = 1024 * 1024
+_END_OF_ENVELOPE = re.compile(rb"</(?:[A-Za-z0-9]+:)?Envelope\s*>")
 SOON = timedelta(minutes=1)  # until a room is tried again whose account was refused once
 _APPLICATION = (
     "let the application in: the role Application EWS.AccessAsApp over a scope that holds the rooms, and OAuth "
@@ -66,14 +68,14 @@ class _Protocol(Protocol):  # type: ignore[misc]
 
     USERAGENT = "OTD"
 
-    def __init__(self, config: Configuration, adapter: Adapter, login: AuthBase | None) -> None:
+    def __init__(self, config: Configuration, adapter: Adapter, login: AuthBase | None, cookies: Any) -> None:
         super().__init__(config=config)
-        self._adapter, self._login = adapter, login
+        self._adapter, self._login, self._cookies = adapter, login, cookies
 
     def create_session(self) -> Any:
         session = super().create_session()
         session.trust_env = False  # neither proxies nor passwords nor CAs from the environment
-        session.cookies = _NoCookies()
+        session.cookies = self._cookies
         session.mount(self.service_endpoint, self._adapter)
         session.auth = self._login or session.auth
         return session
@@ -96,7 +98,7 @@ class Line:
         self._bearer = Bearer()
 
     def ask(
-        self, service: type[Any], payload: etree._Element, *, mailbox: str, where: str, deadline: Deadline
+        self, service: Callable[..., Any], payload: etree._Element, *, mailbox: str, where: str, deadline: Deadline
     ) -> list[Any]:
         """What `service` gives for the payload, in this mailbox. Raises OtdError only; then the line is made anew."""
         tokens = self._lines.tokens
@@ -112,7 +114,7 @@ class Line:
         return self._ask(service, payload, mailbox, where, deadline)
 
     def _ask(
-        self, service: type[Any], payload: etree._Element, mailbox: str, where: str, deadline: Deadline
+        self, service: Callable[..., Any], payload: etree._Element, mailbox: str, where: str, deadline: Deadline
     ) -> list[Any]:
         protocol = self._open(where)
         protocol._adapter.where = where
@@ -129,6 +131,35 @@ class Line:
             raise failed from None
         self._lines.lockout.accepted()
         return found
+
+    def listen(
+        self, payload: etree._Element, *, mailbox: str, where: str, quiet: timedelta
+    ) -> Iterator[etree._Element]:
+        """The bodies of the envelopes that come of GetStreamingEvents, each as it comes, until the server ends it; then
+        the line is made anew. Raises OtdError only, Unreachable when nothing comes for `quiet`."""
+        tokens = self._lines.tokens
+        if tokens is not None:
+            self._bearer.token = tokens.get(Deadline.after(quiet))
+        protocol = self._open(where)
+        protocol._adapter.where = where
+        try:
+            with holding(Deadline.after(quiet)):
+                asked = account(protocol, mailbox, self._lines.access.right)
+                service = GetStreamingEvents(account=asked, anchor=mailbox)  # when it goes, it closes the answer
+                came = service.begin(payload).iter_content()
+            waiting = b""
+            while True:
+                with holding(Deadline.after(quiet)):
+                    waiting += (part := next(came, b""))
+                while end := _END_OF_ENVELOPE.search(waiting):
+                    yield parts(waiting[: end.end()])[1]
+                    waiting = waiting[end.end() :]
+                if not part:
+                    return
+        except Exception as error:  # as in `_ask`
+            raise translated(error, where=where) from None
+        finally:
+            self.close()
 
     def _refused(self, error: Denied) -> Denied:
         """What a refused password or token means: once may be a server in trouble, again and again is not."""
@@ -155,7 +186,11 @@ class Line:
 class Lines:
     """At most so many lines as the calendar may have connections."""
 
-    def __init__(self, access: EwsAccess, *, secrets: Secrets, clock: Clock, where: str) -> None:
+    def __init__(
+        self, access: EwsAccess, *, secrets: Secrets, clock: Clock, where: str, affinity: bool = False
+    ) -> None:
+        """With `affinity`, cookies are kept: all that is said has to reach the same server behind a front-end."""
+        self._affinity = affinity
         self.access, self.lockout = access, Lockout()
         self._secrets, self._clock, self._where = secrets, clock, where
         self._free: LifoQueue[Line] = LifoQueue()
@@ -223,7 +258,11 @@ class Lines:
         )
         # not through the caching metaclass
         return type.__call__(
-            _Protocol, config=config, adapter=adapter, login=login(self.access, password, bearer, self._where)
+            _Protocol,
+            config=config,
+            adapter=adapter,
+            login=login(self.access, password, bearer, self._where),
+            cookies=RequestsCookieJar() if self._affinity else _NoCookies(),
         )
 
     def close(self) -> None:

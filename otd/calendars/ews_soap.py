@@ -141,6 +141,64 @@ class GetRooms(_Call):
     element_container_name = f"{M}Rooms"
 
 
+class _Anchored(_Call):
+    """For what must reach the server that holds this mailbox, whomever else it is about."""
+
+    def __init__(self, *args: Any, anchor: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._anchor = anchor
+
+    def _extra_headers(self) -> dict[str, str]:
+        stated: dict[str, str] = super()._extra_headers()
+        return stated | {"X-AnchorMailbox": self._anchor, "X-PreferServerAffinity": "true"}
+
+
+class Subscribe(_Anchored):
+    """Gives the one SubscriptionId element."""
+
+    SERVICE_NAME = "Subscribe"
+    element_container_name = f"{M}SubscriptionId"
+
+    @classmethod
+    def _get_elements_in_container(cls, container: etree._Element) -> list[etree._Element]:
+        return [container]
+
+
+class GetStreamingEvents(_Anchored):
+    """An answer that goes on: its raw response is read as it comes."""
+
+    SERVICE_NAME = "GetStreamingEvents"
+
+    def begin(self, payload: etree._Element) -> Any:
+        self.streaming = True
+        return self._get_response(payload=payload, api_version=self.account.version.api_version)
+
+    def _extra_headers(self) -> dict[str, str]:
+        return super()._extra_headers() | {"Accept-Encoding": "identity"}  # packed, it would come late
+
+
+def subscribe_payload(mailbox: str) -> etree._Element:
+    """Whatever happens in the calendar of this mailbox."""
+    folder = _of(f"{T}DistinguishedFolderId", _of(f"{T}Mailbox", _of(f"{T}EmailAddress", mailbox)), Id="calendar")
+    events = ("CreatedEvent", "DeletedEvent", "ModifiedEvent", "MovedEvent")
+    request = _of(
+        f"{M}StreamingSubscriptionRequest",
+        _of(f"{T}FolderIds", folder),
+        _of(f"{T}EventTypes", *(_of(f"{T}EventType", event) for event in events)),
+    )
+    return _of(f"{M}Subscribe", request)
+
+
+def streaming_payload(subscriptions: Iterable[str], lasts: timedelta) -> etree._Element:
+    """What is told of these subscriptions; whole minutes, 1 to 30."""
+    minutes = max(min(round(lasts / timedelta(minutes=1)), 30), 1)
+    return _of(
+        f"{M}GetStreamingEvents",
+        _of(f"{M}SubscriptionIds", *(_of(f"{T}SubscriptionId", one) for one in subscriptions)),
+        _of(f"{M}ConnectionTimeout", str(minutes)),
+    )
+
+
 def room_lists_payload() -> etree._Element:
     return _of(f"{M}GetRoomLists")
 

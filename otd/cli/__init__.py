@@ -15,6 +15,7 @@ from typing import NoReturn
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("otd.cli.demo:demo", "Show the whole way, from invitations to Join buttons, on simulated systems."),
     "run": ("otd.cli.run:run", "Keep the endpoints' bookings as the calendars say, until stopped."),
+    "watch": ("otd.cli.watch:watch", "Watch Exchange Servers for changes, so that rooms are read at once."),
     "serve": ("otd.cli.serve:serve", "Answer what comes from the network: pairing of relays, health."),
     "cluster": ("otd.cli.cluster:cluster", "Look after what workers on several hosts share."),
     "worker": ("otd.cli.worker:worker", "Share the work with other workers, over the broker of [bus]."),

@@ -16,16 +16,18 @@ from __future__ import annotations
 import asyncio
 import base64
 import hmac
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from uuid import uuid4
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from otd.lab.entra import Tenant
 from otd.lab.ews_operations import Asked, answer
 from otd.lab.ews_request import Envelope, read
 from otd.lab.ews_soap import EwsError, SoapFault, busy, fault
+from otd.lab.ews_streaming import Subscriptions
 from otd.lab.faults import WIRE, Fault, Faults, Kind, Requests, on_the_wire
 from otd.lab.mailboxes import Mailbox, Mailboxes
 from otd.lab.server import Receive, Scope, Send
@@ -76,6 +78,9 @@ class Ews:
         self.latency = 0.0  # seconds that every answer takes
         self.faults = Faults(KNOWN)
         self.requests = Requests()
+        self.subscriptions = Subscriptions()
+        self.seconds_a_minute = 60.0  # how long a minute of a streaming connection takes; tests have less time
+        self.streams = 0  # connections that notifications go out on
         self._accounts: dict[str, Account] = {}
 
     def account(
@@ -102,8 +107,24 @@ class Ews:
         )
         answered = (self.tenant.answer(call) if self.tenant else None) or await self._answered(call)
         headers = {"request-id": str(uuid4()), "X-FEServer": "LAB-EX01", "Cache-Control": "private", **answered.headers}
+        if answered.stream:
+            await self._stream(answered.stream, headers)(scope, receive, send)
+            return
         response = Response(answered.body, answered.status, headers, answered.media_type)
         await on_the_wire(answered.fault, response)(scope, receive, send)
+
+    def _stream(self, stream: tuple[str, ...], headers: Mapping[str, str]) -> StreamingResponse:
+        minutes, *wanted = stream
+
+        async def envelopes() -> AsyncIterator[str]:
+            self.streams += 1
+            try:
+                async for one in self.subscriptions.stream(wanted, float(minutes) * self.seconds_a_minute):
+                    yield one
+            finally:
+                self.streams -= 1
+
+        return StreamingResponse(envelopes(), headers=dict(headers), media_type=XML)
 
     async def _answered(self, call: Call) -> Answer:
         if call.path.casefold() != ENDPOINT:
@@ -146,7 +167,11 @@ class Ews:
         if found and (instead := await self._instead(found, call)):
             return instead
         try:
-            text = answer(self._asked(envelope, account, found))
+            asked = self._asked(envelope, account, found)
+            if envelope.operation == "GetStreamingEvents":
+                ids = (one.text or "" for one in envelope.body[0])
+                return Answer(stream=(envelope.body[1].text or "1", *ids))
+            text = answer(asked)
         except EwsError as error:
             return _faulty(error)
         if found and found.kind == "halved":
@@ -178,6 +203,7 @@ class Ews:
             envelope=envelope,
             mailboxes=self.mailboxes,
             acting=acting,
+            subscriptions=self.subscriptions,
             full_access=lambda mailbox: account.may(account.full_access, mailbox),
             swapped=swapped,
             mixed=mixed,

@@ -12,6 +12,7 @@ from otd.lab.ews_items import BodyType, Source, Wanted, calendar_item, wanted
 from otd.lab.ews_request import Envelope
 from otd.lab.ews_schema import tag
 from otd.lab.ews_soap import VERSIONS, EwsError, SoapFault, attribute, bare, failure, response, success, text
+from otd.lab.ews_streaming import Subscriptions
 from otd.lab.faults import Fault, Kind
 from otd.lab.identities import folder_id, is_ews_change_key, read_ews_id
 from otd.lab.mailboxes import Item, Mailbox, Mailboxes
@@ -43,6 +44,7 @@ class Asked:
     envelope: Envelope
     mailboxes: Mailboxes
     acting: Mailbox | None  # the impersonated mailbox
+    subscriptions: Subscriptions
     full_access: Callable[[Mailbox], bool]  # whether the account itself may open it
     swapped: Mailbox | None = None  # fault: answer with this one's items
     mixed: Mailbox | None = None  # fault: with one of this one's items among one's own
@@ -62,6 +64,7 @@ def answer(asked: Asked) -> str:
         "GetFolder": _get_folder,
         "ConvertId": _convert_id,
         "ResolveNames": _resolve_names,
+        "Subscribe": _subscribe,
     }[asked.envelope.operation](asked)
     return response(asked.envelope.operation, "".join(messages))
 
@@ -285,6 +288,18 @@ def _convert_id(asked: Asked) -> Iterator[str]:
             continue
         kind = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="t:AlternateIdType"'
         yield success("ConvertId", f"<m:AlternateId {kind} {_attributes(source)}/>")
+
+
+def _subscribe(asked: Asked) -> Iterator[str]:
+    for folder in asked.envelope.body[0][0]:
+        try:
+            mailbox, _ = _folder(asked, folder)
+            identity = asked.subscriptions.add(mailbox)
+            yield success("Subscribe", f"<m:SubscriptionId>{identity}</m:SubscriptionId>")
+        except SoapFault:
+            raise
+        except EwsError as error:
+            yield failure("Subscribe", error)
 
 
 def _room_lists(asked: Asked) -> str:

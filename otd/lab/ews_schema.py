@@ -340,5 +340,36 @@ HEADERS = {
 }
 GET_ROOM_LISTS = Shape("m:GetRoomLists")
 GET_ROOMS = Shape("m:GetRooms", parts=(one(Shape("m:RoomList", parts=(one(Shape("t:EmailAddress", text=r"\S+")),))),))
-_ALL = (FIND_ITEM, GET_ITEM, GET_FOLDER, CONVERT_ID, RESOLVE_NAMES, GET_ROOM_LISTS, GET_ROOMS)
+SUBSCRIBE = Shape(
+    "m:Subscribe",
+    parts=(
+        one(
+            Shape(
+                "m:StreamingSubscriptionRequest",
+                parts=(
+                    one(Shape("t:FolderIds", open=True)),
+                    one(Shape("t:EventTypes", parts=(some(Shape("t:EventType", text=r"[A-Za-z]+Event")),))),
+                ),
+            )
+        ),
+    ),
+)
+GET_STREAMING_EVENTS = Shape(
+    "m:GetStreamingEvents",
+    parts=(
+        one(Shape("m:SubscriptionIds", parts=(some(Shape("t:SubscriptionId", text=r"\S+")),))),
+        one(Shape("m:ConnectionTimeout", text=r"[1-9]|[12][0-9]|30")),
+    ),
+)
+_ALL = (
+    FIND_ITEM,
+    GET_ITEM,
+    GET_FOLDER,
+    CONVERT_ID,
+    RESOLVE_NAMES,
+    GET_ROOM_LISTS,
+    GET_ROOMS,
+    SUBSCRIBE,
+    GET_STREAMING_EVENTS,
+)
 OPERATIONS = {tag(shape.name): shape for shape in _ALL}

@@ -38,8 +38,10 @@ class Ntlm:
         self.handshakes = 0
         self._passwords = {name.casefold(): password for name, password in accounts.items()}
         self._accounts = "".join(f"{d}:{name}:{pw}\n" for (d, _, name), pw in _parted(accounts))
-        der = ssl.PEM_cert_to_DER_cert(certificate) if certificate else b""
-        self._bindings = GssChannelBindings(application_data=b"tls-server-end-point:" + hashlib.sha256(der).digest())
+        self._bindings: GssChannelBindings | None = None
+        if certificate:
+            digest = hashlib.sha256(ssl.PEM_cert_to_DER_cert(certificate)).digest()
+            self._bindings = GssChannelBindings(application_data=b"tls-server-end-point:" + digest)
         self._contexts: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -46,6 +46,7 @@ class Answer:
     media_type: str = "application/json; charset=utf-8"
     headers: Mapping[str, str] = field(default_factory=dict)
     fault: Fault | None = None
+    stream: tuple[str, ...] = ()  # EWS: it goes on for so many minutes, about these subscriptions
 
     @property
     def body(self) -> bytes:

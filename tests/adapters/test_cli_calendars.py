@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from otd import wiring
 from otd.lab import faults
 from otd.lab.certificates import self_signed
+from otd.settings import load
 from tests.adapters.cli import SETTINGS, Otd, Said, an_installation, otd
 from tests.adapters.exchange import Exchange, exchange
 from tests.adapters.test_cli_rooms_lint import EXCHANGE
@@ -147,3 +149,18 @@ def test_what_cannot_be_tested_is_told(otd: Otd, exchange: Exchange, arguments: 
     answer = otd("calendars", "test", *arguments)
     assert answer.code == 2
     assert said in answer.err
+
+
+# --- otd watch --------------------------------------------------------------------------------------------------------
+
+
+def test_without_a_room_on_exchange_server_there_is_nothing_to_watch(otd: Otd, tmp_path: Path) -> None:
+    an_installation(tmp_path)
+    wiring.store(load(tmp_path / "otd.toml", {})).close()
+    said = otd("watch")
+    assert said.code == 2
+    assert "no room is on a calendar of kind ews" in said.err
+
+
+def test_without_a_database_watching_says_what_to_do_first(otd: Otd, exchange: Exchange) -> None:
+    assert "start `otd run` once" in otd("watch").err
