@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -181,8 +181,8 @@ def plan_of(file: str, at: Desk) -> DialPlan:
     else:
         inner = document.get("dialplan", document)
         tables = inner.get("rules", []) if isinstance(inner, Mapping) else []
-        rules, mistakes = dialplan.read_rules(tables if isinstance(tables, list) else [])
-        base = None
+        rules, found = dialplan.read_rules(tables if isinstance(tables, list) else [])
+        base, mistakes = None, tuple(replace(one, key=f"rules{one.key}") for one in found)
     if mistakes:
         from otd.settings.mistakes import BadSettings, Mistake
 
