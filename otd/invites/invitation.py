@@ -20,7 +20,7 @@ QUOTED = 10
 # No invitation needs as many; what comes after them is not looked at, so that no text takes long.
 MOST_MEETINGS = 6  # of one platform
 _MOST_LINKS = 24  # that point to a platform
-_MOST_WRAPPERS = 64  # all links together
+_MOST_WRAPPERS = 48  # all links together
 _MOST_ADDRESSES = 150
 _MAX_FIELD = 20_000
 

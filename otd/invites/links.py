@@ -14,7 +14,7 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 _MAX_PASSES = 10
-_MAX_LENGTH = 16_384
+_MAX_LENGTH = 8_192
 _HTTP = re.compile(r"https?://?([^/?#\\]*)([^?#\\]*)(?:\?([^#\\]*))?(?:#([^\\]*))?", re.I)
 _PORT = re.compile(r":[0-9]*$")
 

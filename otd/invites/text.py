@@ -34,6 +34,7 @@ _RULES = tuple(
     (rule, re.compile(re.escape(rule) + re.escape(rule[0]) + "*+"))
     for rule in ("_" * 20, "." * 40, "-" * 20, "─" * 10, "━" * 10, "=" * 20, "*" * 20, "~" * 20, "-::~:~::~:~")
 )
+_RULE_SIGNS = "_.-─━=*~: \n"
 # "-----Original Appointment-----" in any language.
 _QUOTE_LINE = re.compile(r"\n-{4,12} ?[^-\n]{3,60}-{4,12} *(?=\n|\Z)")
 # From, Sent, To in any language: three lines with a label each, the second one with a year and a time.
@@ -191,8 +192,10 @@ def _blocks(text: str, links: list[RawLink], quotes: list[tuple[int, str]]) -> t
         while next_link < len(links) and (links[next_link].at < at or at == len(text)):
             next_link += 1
         if at > start:
-            mine = tuple(RawLink(link.address, link.at - start) for link in links[first:next_link])
-            blocks.append(Block(text[start:at], mine, explicit + headers, start))
+            piece = text[start:at]
+            if next_link > first or piece.strip(_RULE_SIGNS):  # not the ruled line alone
+                mine = tuple(RawLink(link.address, link.at - start) for link in links[first:next_link])
+                blocks.append(Block(piece, mine, explicit + headers, start))
             start = at
         if kind == "+":
             headers += 1
