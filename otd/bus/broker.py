@@ -134,6 +134,9 @@ def meaning(error: Exception, broker: Broker) -> OtdError:
     if isinstance(cause, amqp_errors.NotAllowed):
         mend = f"make it: rabbitmqctl add_vhost {broker.vhost}, and give the user {broker.user} its permissions"
         return Denied(broker.where, f"it does not let {broker.user} into {broker.vhost}: {cause.reply_text}", mend)
+    if isinstance(cause, amqp_errors.NotFound):
+        mend = "the centre makes it: is a worker or `otd run` at work there?"
+        return Unreachable(broker.where, f"{cause.reply_text}", mend)
     if isinstance(cause, amqp_errors.PreconditionFailed):
         return BadSetting(broker.where, f"{cause.reply_text}", "delete that queue or exchange: it is made anew")
     if isinstance(cause, TimeoutError):
