@@ -40,7 +40,6 @@ def _allowed(office: Office) -> None:
     office.settle(ROOM)
 
 
-_POLY = 'name = "teams-poly"\nplatform = "teams"\npartner = "poly"\n'
 _GATEWAY = """\
 [[dialplan.rules]]
 name = "teams-by-our-gateway"
@@ -95,7 +94,7 @@ MISHAPS = (
         name="the rule is switched off",
         room=ROOM,
         cause="rule_disabled",
-        happens=_rule(_POLY + 'template = "{{ tenant_key }}.{{ vtc_id }}@t.plcm.vc"\nenabled = false'),
+        happens=_rule('name = "stated-sip"\nplatform = "sip"\ntemplate = "{{ sip }}"\nenabled = false', "sip.txt"),
         mend=_without_it,
     ),
     Mishap(
