@@ -187,7 +187,7 @@ def serve_face(settings: Settings, name: str, lists: Lists, relay: Relay, clock:
 
 def face_notes(folder: Path, relay: str) -> tuple[Path, Path]:
     """Where a relay's face keeps who came to it, and what was asked for the first time."""
-    return folder / f"{relay}-polls.json", folder / f"{relay}-sights.jsonl"
+    return folder / f"{relay}-polls.jsonl", folder / f"{relay}-sights.jsonl"
 
 
 def face_at(access: FaceAccess, known: Secrets, lists: Lists, relay: Relay, clock: Clock, folder: Path) -> Server:

@@ -64,7 +64,7 @@ def test_what_is_remembered_is_bounded_and_forgotten_in_time() -> None:
 
 
 def test_the_file_outlives_the_process_and_is_readable_by_its_owner_only(tmp_path: Path) -> None:
-    path = tmp_path / "relay-polls.json"
+    path = tmp_path / "relay-polls.jsonl"
     visits = Visits(path, every=NO_WAIT)
     visits.came(a_poll())
     visits.refuse("192.0.2.8", "", "unknown", T0)
@@ -75,16 +75,31 @@ def test_the_file_outlives_the_process_and_is_readable_by_its_owner_only(tmp_pat
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_what_is_new_is_kept_at_once_and_the_rest_now_and_then(tmp_path: Path) -> None:
+    path = tmp_path / "relay-polls.jsonl"
+    visits = Visits(path, every=MINUTE)
+    visits.came(a_poll())
+    visits.refuse("192.0.2.8", "poly2", "password", T0 + SECOND)
+    visits.refuse("192.0.2.8", "poly2", "password", T0 + 2 * SECOND)
+    visits.came(a_poll("poly3", at=T0 + 3 * SECOND))
+    polls, refused = read(path)
+    assert ([poll.endpoint for poll in polls], refused[0].count) == (["poly1", "poly3"], 1)
+    visits.came(a_poll("poly2", address="192.0.2.8", at=T0 + 4 * SECOND))
+    assert read(path)[1] == (), "a right login forgives"
+    visits.came(a_poll(at=T0 + 2 * MINUTE, operation="GetItem"))
+    assert read(path)[0][0].operation == "GetItem"
+
+
 def test_a_file_that_is_not_there_or_broken_is_no_file(tmp_path: Path) -> None:
-    path = tmp_path / "relay-polls.json"
+    path = tmp_path / "relay-polls.jsonl"
     assert read(path) == ((), ())
-    path.write_text('{"polls": [{"endpoint": 1}]}')
+    path.write_text('{"endpoint": 1}\n[]\nnothing\n')
     assert read(path) == ((), ())
     Visits(path).came(a_poll())
     assert len(read(path)[0]) == 1
 
 
 def test_a_folder_that_is_gone_does_not_stop_the_face(tmp_path: Path) -> None:
-    visits = Visits(tmp_path / "gone" / "relay-polls.json", every=NO_WAIT)
+    visits = Visits(tmp_path / "gone" / "relay-polls.jsonl", every=NO_WAIT)
     visits.came(a_poll())
     assert "poly1" in visits.polls

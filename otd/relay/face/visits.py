@@ -10,7 +10,7 @@ from collections import OrderedDict
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import structlog
 
@@ -60,8 +60,9 @@ class Visits:
         self._polls: dict[str, Poll] = {}
         self._refused: OrderedDict[tuple[str, str, str], Refused] = OrderedDict()
         self._written: datetime | None = None
-        for refused in read(path)[1] if path is not None else ():
-            self._refused[refused.address, refused.endpoint, refused.why] = refused
+        if path is not None:
+            for refused in read(path)[1]:
+                self._take_refused(refused)
 
     @property
     def polls(self) -> dict[str, Poll]:
@@ -76,56 +77,78 @@ class Visits:
     def came(self, poll: Poll) -> None:
         """An endpoint that logged in asked for something; what was refused to it before is forgotten."""
         former = self._polls.get(poll.endpoint)
-        self._polls[poll.endpoint] = replace(poll, requests=former.requests + 1 if former else 1)
-        forgiven = ((poll.address, poll.endpoint, "password"), (poll.address, "", "scheme"))
-        forgotten = [key for key in forgiven if self._refused.pop(key, None) is not None]
-        self._write(poll.at, news=former is None or bool(forgotten))
+        poll = replace(poll, requests=former.requests + 1 if former else 1)
+        forgave = self._take_poll(poll)
+        self._keep(poll, poll.at, news=former is None or forgave)
 
     def refuse(self, address: str, endpoint: str, why: Why, now: datetime) -> None:
         """A login was refused."""
-        key = (address, endpoint, why)
-        former = self._refused.pop(key, None)
+        former = self._refused.get((address, endpoint, why))
         if former is None or now - former.at > KEPT:
             former = Refused(address=address, endpoint=endpoint, why=why, since=now, at=now, count=0)
-        self._refused[key] = replace(former, at=now, count=former.count + 1)
+        refused = replace(former, at=now, count=former.count + 1)
+        self._take_refused(refused)
+        self._keep(refused, now, news=refused.count == 1)
+
+    def _take_poll(self, poll: Poll) -> bool:
+        """Whether something is forgiven by it."""
+        self._polls[poll.endpoint] = poll
+        keys = ((poll.address, poll.endpoint, "password"), (poll.address, "", "scheme"))
+        return any([self._refused.pop(key, None) is not None for key in keys])
+
+    def _take_refused(self, refused: Refused) -> None:
+        key = (refused.address, refused.endpoint, refused.why)
+        self._refused.pop(key, None)
+        self._refused[key] = refused
         if len(self._refused) > MOST:
             self._refused.popitem(last=False)
-        self._write(now, news=former is None)
 
-    def _write(self, now: datetime, *, news: bool) -> None:
-        """At once when there is news, else now and then; whole, so that a reader never sees half of it."""
-        recent = self._written is not None and now - self._written < self._every
-        if self._path is None or (recent and not news):
+    # the file: a line of JSON for each, the later one holds ---------------------------------------------------------
+
+    def _keep(self, one: Poll | Refused, now: datetime, *, news: bool) -> None:
+        """All of it now and then; what is new at once, as one line more."""
+        if self._path is None:
             return
-        self._written = now
-        whole = {
-            "at": now.isoformat(),
-            "polls": [_plain(asdict(poll)) for poll in self._polls.values()],
-            "refused": [_plain(asdict(one)) for one in self._refused.values()],
-        }
         try:
-            handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=self._path.name)  # readable by us alone
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(whole, file)
-            Path(name).replace(self._path)
+            if self._written is None or now - self._written >= self._every:
+                self._written = now
+                self._write_all(self._path)
+            elif news:
+                with self._path.open("a", encoding="utf-8") as file:
+                    file.write(_line(one))
         except OSError as error:
             log.warning("who came to the face cannot be kept", why=error.strerror)
 
+    def _write_all(self, path: Path) -> None:
+        """Whole or not at all, so that a reader never sees half of it."""
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)  # readable by us alone
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.writelines(map(_line, self._polls.values()))
+            file.writelines(map(_line, self._refused.values()))
+        Path(name).replace(path)
+
 
 def read(path: Path) -> tuple[tuple[Poll, ...], tuple[Refused, ...]]:
-    """What the file of a running or former process says; nothing when there is none, or it cannot be read."""
+    """What the file of a running or former process says; nothing when there is none. Lines that cannot be read are
+    passed over."""
     try:
-        whole = json.loads(path.read_text(encoding="utf-8"))
-        polls = tuple(Poll(**_timed(one)) for one in whole["polls"])
-        return polls, tuple(Refused(**_timed(one)) for one in whole["refused"])
-    except (OSError, ValueError, TypeError, KeyError):
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
         return (), ()
+    found = Visits()
+    for line in lines:
+        try:
+            values = json.loads(line)
+            times = {key: datetime.fromisoformat(values[key]) for key in ("at", "since") if key in values}
+            if "why" in values:
+                found._take_refused(Refused(**{**values, **times}))
+            else:
+                found._take_poll(Poll(**{**values, **times}))
+        except (ValueError, TypeError, KeyError):
+            continue
+    return tuple(found.polls.values()), found.refused
 
 
-def _plain(values: dict[str, Any]) -> dict[str, Any]:
-    return {key: value.isoformat() if isinstance(value, datetime) else value for key, value in values.items()}
-
-
-def _timed(values: dict[str, Any]) -> dict[str, Any]:
-    times: dict[str, Any] = {key: datetime.fromisoformat(values[key]) for key in ("at", "since") if key in values}
-    return {**values, **times}
+def _line(one: Poll | Refused) -> str:
+    values = {key: value.isoformat() if isinstance(value, datetime) else value for key, value in asdict(one).items()}
+    return json.dumps(values) + "\n"
