@@ -63,11 +63,11 @@ def answered(pace: Pace, settled: Settled, now: datetime) -> Pace:
     if pace.most and pace.paused_until <= now:
         pace = _failed(pace, settled, now) if _is_about_all(settled) else _well(pace, settled)
     elif settled.pause_lane is not None:
-        pace = _paused(pace, now + settled.pause_lane, settled.error)
+        pace = _paused(pace, now + settled.pause_lane, now, settled.error)
     # What is under way may cost as much again, so the last of the budget is not given out.
     if pace.budget and asked + pace.cap > pace.budget:
         tomorrow = EPOCH + (day_of(now) + 1) * DAY
-        pace = _paused(pace, tomorrow, f"the {pace.budget} requests for this day (UTC) are used up")
+        pace = _paused(pace, tomorrow, now, f"the {pace.budget} requests for this day (UTC) are used up")
     return pace
 
 
@@ -95,11 +95,13 @@ def _failed(pace: Pace, settled: Settled, now: datetime) -> Pace:
         pause = min(FIRST_BREAK * (1 << min(bad - BREAK, 16)), LONGEST_BREAK)
     else:
         return pace
-    return _paused(pace, now + pause, settled.error)
+    return _paused(pace, now + pause, now, settled.error)
 
 
-def _paused(pace: Pace, until: datetime, why: str) -> Pace:
-    return pace if until <= pace.paused_until else replace(pace, paused_until=until, why=why)
+def _paused(pace: Pace, until: datetime, now: datetime, why: str) -> Pace:
+    """An earlier end than the present one is ignored, and a pause of no length is none: with the end of one the rows
+    that waited are spread."""
+    return pace if until <= max(pace.paused_until, now) else replace(pace, paused_until=until, why=why)
 
 
 # --- how often a room is read -------------------------------------------------------------------------------------

@@ -106,6 +106,9 @@ SECTIONS: dict[str, tuple[type, ...]] = {
 }
 
 
+_OF_OAUTH = ("tenant", "client_id", "secret", "certificate", "pfx", "passphrase", "authority")
+
+
 def uncommented() -> str:
     """The starter file with every setting that it only mentions switched on."""
     return re.sub(r"^#(?=[\[a-z])", "", starter(T0)["otd.toml"], flags=re.MULTILINE)
@@ -131,6 +134,7 @@ def test_what_the_starter_file_mentions_is_right(tmp_path: Path) -> None:
         "alerts.webhook_secret",  # two ways, of which one is needed
         "calendars.online.certificate",
         "calendars.online.passphrase",  # three ways, of which one is needed
+        *(f"calendars.server.{key}" for key in _OF_OAUTH),  # it signs in with "ntlm"
         "relays.hq-1",
         "relays.hq-2",  # with [bus] they are processes of their own
     ]

@@ -95,7 +95,7 @@ def test_every_model_shows_the_list_with_a_join_from_either_relay(site: Site, pr
     assert (second.outcome, second.found, second.fetched) == ("ok", 3, 0), "ids and change keys are the same"
     assert endpoint.complaints == ()
     for relay in site.relays:
-        assert relay.face.polls()["poly1"].answered
+        assert relay.face.visits.polls["poly1"].answered
 
 
 @pytest.mark.parametrize("profile", PROFILES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -55,6 +56,12 @@ def test_the_answers_to_what_was_under_way_halve_it_once_and_not_eight_times() -
 def test_a_fixed_lane_stays_as_it_is_and_is_paused_as_it_is_asked() -> None:
     pace = after(Pace(cap=4), *[GOOD] * 1000, *[DEAD] * 10, BUSY)
     assert (pace.cap, pace.paused_until) == (4, T0 + 10 * SECOND)
+
+
+def test_a_pause_of_no_length_pauses_nothing() -> None:
+    at_once = replace(BUSY, pause_lane=timedelta(0))
+    assert after(Pace(cap=4), at_once).paused_until < T0
+    assert after(START, at_once).paused_until < T0
 
 
 # --- breakers -----------------------------------------------------------------------------------------------------
