@@ -88,7 +88,7 @@ class Centre:
         return any(row.kind == "refresh" and row.due <= self.clock.time for row in self.store.work())
 
     def until(self, reached: Callable[[], bool]) -> None:
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while not reached():
             assert time.monotonic() < end, "it did not come to that in time"
             threading.Event().wait(0.01)

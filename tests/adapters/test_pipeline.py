@@ -128,13 +128,13 @@ class House:
     def state(self, endpoint: str = "codec1") -> EndpointState:
         return self.store.endpoint(endpoint)
 
-    def until(self, reached: Callable[[], bool], within: timedelta = 10 * SECOND) -> None:
+    def until(self, reached: Callable[[], bool], within: timedelta = MINUTE) -> None:
         end = time.monotonic() + within.total_seconds()
         while not reached():
             assert time.monotonic() < end, "it did not come to that in time"
             threading.Event().wait(0.01)
 
-    def until_shown(self, *titles: str, within: timedelta = 10 * SECOND) -> None:
+    def until_shown(self, *titles: str, within: timedelta = MINUTE) -> None:
         self.until(lambda: self.titles() == sorted(titles) and condition(self.state()) == "confirmed", within)
 
     def refreshed(self) -> None:

@@ -34,7 +34,7 @@ from otd.wiring import HOUSE, Centre
 from tests.adapters.post import PostOffice, Receiver, receiver
 from tests.waiting import until
 
-SOON = timedelta(seconds=30)
+SOON = timedelta(seconds=120)
 SUBJECT, BODY, ATTENDEE, ORGANIZER = "canarysubject", "canarybody", "canaryattendee", "canaryorganizer"
 PASSCODE = "9041772638"  # as Zoom has them; it is part of what is dialled
 FOLDERS = {"online": "boardroom", "server": "atrium"}

@@ -14,7 +14,7 @@ from tests.waiting import until
 
 HOUSES = 4  # installations beside each other, to spare the time of waiting
 KILLS = 5  # of each
-SOON = timedelta(seconds=40)
+SOON = timedelta(seconds=120)
 
 
 def test_a_kill_at_twenty_random_moments_loses_nothing(tmp_path: Path, chance: random.Random) -> None:

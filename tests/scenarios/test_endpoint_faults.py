@@ -21,7 +21,7 @@ from otd.lab.defaults import CODEC_PASSWORD, CODEC_USER
 from otd.lab.house import House, until
 from otd.model import Booking, DialString, WorkState
 
-SOON = timedelta(seconds=40)
+SOON = timedelta(seconds=120)
 QUICK = Timing(
     answer=timedelta(seconds=5),
     act=timedelta(seconds=3),

@@ -26,7 +26,7 @@ FAULTS: dict[tuple[str, str], dict[str, Any]] = {
     ("page", "ce9.15"): {"sign_in_page": True},
     ("huge", "roomos10"): {"huge": 9_000_000},
 }
-SOON = timedelta(seconds=20)
+SOON = timedelta(seconds=120)
 PASSWORDS = ("s3cret-of-today", "s3cret-of-tomorrow")
 SECRETS = (*PASSWORDS, *(base64.b64encode(f"{CODEC_USER}:{word}".encode()).decode() for word in PASSWORDS))
 

@@ -18,7 +18,7 @@ from otd.lab.house import House, until
 from otd.model import WorkState
 from tests.scenarios.test_endpoint_faults import QUICK, bookings
 
-SOON = timedelta(seconds=20)
+SOON = timedelta(seconds=120)
 TIMING = replace(
     QUICK,
     answer=timedelta(seconds=20),

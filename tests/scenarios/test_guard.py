@@ -15,7 +15,7 @@ from otd.wiring import HOUSE, Centre
 from tests.adapters.post import PostOffice, Receiver, receiver
 from tests.waiting import until
 
-SOON = timedelta(seconds=20)
+SOON = timedelta(seconds=120)
 
 
 class House:

@@ -21,7 +21,7 @@ from otd.wiring import Centre
 from tests.scenarios.conftest import Run, everything_shown, running, shown
 from tests.waiting import until
 
-SOON = timedelta(seconds=20)
+SOON = timedelta(seconds=120)
 
 
 @pytest.fixture

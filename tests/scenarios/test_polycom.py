@@ -19,7 +19,7 @@ from otd.wiring import Centre
 from tests.scenarios.conftest import wanted
 from tests.waiting import until
 
-SOON = timedelta(seconds=20)
+SOON = timedelta(seconds=120)
 POLL = timedelta(milliseconds=300)
 
 

@@ -20,7 +20,7 @@ from otd.settings import load
 from otd.wiring import Centre
 from tests.waiting import until
 
-SOON = timedelta(seconds=30)
+SOON = timedelta(seconds=120)
 STEPS = [
     "booked in the calendar",
     "read, and in the list of its endpoints",

@@ -16,7 +16,7 @@ from tests.adapters.cli import otd as otd  # a fixture
 from tests.scenarios.conftest import everything_shown
 from tests.waiting import until
 
-SOON = timedelta(seconds=60)
+SOON = timedelta(seconds=120)
 
 
 @pytest.fixture
