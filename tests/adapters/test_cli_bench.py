@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
 from otd.cli import bench as command
+from otd.lab import bench as benches
 from otd.lab.bench import NAMES, Bench, Ratio, Result, bench, in_turns, ratio
 from tests.adapters.cli import Otd, otd
 
@@ -22,6 +24,12 @@ def test_every_benchmark_has_its_sentence_in_the_list(otd: Otd) -> None:
     assert [line.split()[0] for line in lines] == list(NAMES)
     for name, line in zip(NAMES, lines, strict=True):
         assert bench(name).sentence in line
+
+
+def test_every_module_that_measures_is_a_benchmark() -> None:
+    folder = Path(benches.__file__).parent
+    modules = {path.stem for path in folder.glob("*.py") if "\nSENTENCE = " in path.read_text()}
+    assert {name.replace("-", "_") for name in NAMES} == modules
 
 
 def test_starting_otd_is_measured_beside_a_bare_python(otd: Otd) -> None:

@@ -34,6 +34,7 @@ NAMES: tuple[str, ...] = (
     "explain",
     "face",
     "failover",
+    "first-fill",
     "fleet",
     "latency",
     "parse",
