@@ -87,9 +87,11 @@ class Site:
     def stop(self) -> None:
         """End what was begun, say goodbye, close."""
         self._stopping.set()
-        self.relay.stop()
-        if self._noting.is_alive():
+        if self._noting.is_alive():  # it is what starts last
+            self.relay.stop()
             self._noting.join()
+        else:
+            self.bus.close()
         for server in (self._metrics, self._face):
             if server is not None:
                 server.stop()

@@ -14,7 +14,7 @@ import pytest
 from otd.bus.local import LocalBus
 from otd.endpoints.memory import MemoryDriver
 from otd.errors import BadSetting, Busy, Denied, OtdError, Unreachable, Unsupported, Untrusted
-from otd.model import Difference, Endpoint, Hello, Receipt
+from otd.model import Difference, Duty, Endpoint, Hello, Receipt
 from otd.ports import EndpointDriver
 from otd.relay.memory import Memory
 from otd.relay.service import Relay
@@ -289,3 +289,14 @@ def test_a_new_memory_can_be_opened_from_several_sides_at_once(tmp_path: Path) -
                 Memory(path).close()
 
             list(threads.map(opened, range(8)))
+
+
+def test_a_relay_rests_when_its_own_process_is_meant_and_goes_back_to_work(relay: Relay, bus: LocalBus) -> None:
+    hellos: list[Hello] = []
+    bus.listen(lambda receipt: None, hellos.append)
+    relay.handle(Duty(relay="relay1", pool="hq", started_at=T0 + MINUTE, resting=True))
+    assert not relay.resting
+    relay.handle(Duty(relay="relay1", pool="hq", started_at=T0, resting=True))
+    assert relay.resting
+    relay.handle(Duty(relay="relay1", pool="hq", started_at=T0, resting=False))
+    assert not relay.resting
