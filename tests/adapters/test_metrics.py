@@ -22,6 +22,7 @@ from otd.model import Alert
 from otd.ports import Store
 from otd.serve.app import application
 from otd.serve.metrics import RelayCollector, StoreCollector, metrics, registry, text
+from otd.settings.relay import load as load_relay
 from otd.store.sql import SqlStore
 from tests.adapters.cli import SETTINGS, Otd, an_installation
 from tests.adapters.cli import otd as otd  # a fixture
@@ -144,6 +145,16 @@ def test_a_relay_says_how_it_is() -> None:
     assert 'otd_relay_orders_total{outcome="confirmed"} 7.0' in said
     assert "otd_relay_connected 1.0" in said
     assert "otd_relay_lists_missing 1.0" in said
+
+
+def test_a_relay_listens_where_its_settings_say(tmp_path: Path) -> None:
+    path = tmp_path / "relay.toml"
+    mentioned = re.search(r"^#(metrics = .*)$", (STARTER / "relay.toml").read_text(), re.M)
+    assert mentioned
+    path.write_text(f"[relay]\n{mentioned[1]}\n")
+    assert load_relay(path).metrics == ("127.0.0.1", 9464)
+    path.write_text("")
+    assert load_relay(path).metrics is None
 
 
 def test_the_command_prints_them_and_the_files(otd: Otd, tmp_path: Path) -> None:
