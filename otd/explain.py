@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -171,7 +172,7 @@ class _Case:
 
     def _no_meeting(self) -> Found:
         """Why there is no meeting at that time."""
-        if trouble := self._trouble():
+        if trouble := self._trouble:
             return trouble
         if self.reading is None:
             return Found(code="not_kept") if not self.live else Found(code="calendar_unread")
@@ -191,6 +192,7 @@ class _Case:
                     return mark.at
         return None
 
+    @cached_property
     def _trouble(self) -> Found | None:
         """Why the calendar is not read, or not in time."""
         if not self.live:
@@ -227,7 +229,7 @@ class _Case:
         when = f"the reading of {self.clock(self.reading.at)}"
         if meeting is None:
             return Step(name="seen", mark="stop", said=f"{when} holds no meeting at that time")
-        if trouble := self._trouble():
+        if trouble := self._trouble:
             return Step(name="seen", mark="note", said=f"{when} holds it; since then: {trouble.cause.sentence}")
         return Step(name="seen", mark="ok", said=f"{when} holds it, and nothing changed since")
 
@@ -283,7 +285,7 @@ class _Case:
         if not self.live:
             return Found(code="not_kept")
         unread = [name for name in endpoint.rooms if self.store.part(endpoint.name, name) is None]
-        trouble = self._trouble() if self.room.name in unread or not unread else None
+        trouble = self._trouble if self.room.name in unread or not unread else None
         return trouble or Found(code="calendar_unread", detail=f"not read yet: {', '.join(unread)}")
 
     def _delivery(self, endpoint: Endpoint, state: EndpointState | None, meeting: Meeting) -> Found | None:
@@ -333,7 +335,7 @@ class _Case:
         held = past.held_at(self.store, self.room.name, self.as_of)
         if held is not None:
             return Found(code="brake_calendar", detail=f"since {self.clock(held.at)}")
-        return self._trouble() or Found(code="delivery_waiting")
+        return self._trouble or Found(code="delivery_waiting")
 
 
 def _of(held: Desired | None, id: str, meeting: Meeting | None = None) -> Booking | None:

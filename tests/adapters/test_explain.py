@@ -18,8 +18,8 @@ from otd.explain import Explain
 from otd.model import Facts, Failed
 from otd.store import SqlStore
 from tests.adapters.one_room import ROOM, SITE, TEN, OneRoom, a_meeting
-from tests.contracts.store_case import KEY
-from tests.values import HOUR, MINUTE, SECOND, T0
+from tests.contracts.store_case import CAPS, KEY
+from tests.values import HOUR, MINUTE, SECOND, T0, a_receipt
 
 
 @pytest.fixture
@@ -185,3 +185,32 @@ def test_rules_that_the_brake_holds(house: OneRoom) -> None:
     house.read(a_meeting())
     house.rules = replace(house.rules, plan=plan)
     assert house.cause(TEN) == "brake_rules"
+
+
+def test_a_pool_that_was_cut_over_is_explained_by_how_it_was_run_then(house: OneRoom) -> None:
+    house.store.cut_over("hq", "observe")
+    house.read(a_meeting())
+    house.answer(verb="read")
+    assert house.cause(TEN) == "observed"
+    house.wait(70 * MINUTE)
+    house.store.cut_over("hq", "deliver")
+    house.answer()
+    assert house.cause(TEN + MINUTE) == "observed"
+    assert house.cause(TEN + 10 * MINUTE) == "nothing_wrong"
+
+
+def test_an_endpoint_that_fetches_is_explained_by_what_it_was_given(house: OneRoom) -> None:
+    house.endpoint = replace(house.endpoint, kind="polycom", password_hash="sha256:x:y")
+    house.store.adopt([ROOM], [house.endpoint], CAPS, "other settings")
+    house.read(a_meeting())
+    revision = house.store.endpoint("codec1").revision
+    sequence = house.store.placing("codec1", revision, "relay1")
+    receipt = a_receipt(revision=revision, sequence=sequence, outcome="placed")
+    house.wait(MINUTE)
+    assert house.store.apply(receipt)
+    house.wait(MINUTE)
+    assert house.cause(TEN) == "list_not_fetched"
+    assert house.store.apply(replace(receipt, outcome="fetched"))
+    house.wait(HOUR)
+    assert house.cause(T0 + 90 * SECOND) == "meeting_not_found"
+    assert house.cause(TEN + MINUTE) == "nothing_wrong"
