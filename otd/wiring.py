@@ -82,7 +82,7 @@ def credential_expiry(settings: Settings, name: str) -> Expiry | None:
     """When this calendar's credential ends; None for a kind of calendar whose credential has no end. Raises
     BadSetting when it cannot be read."""
     access = settings.calendars[name].access
-    if not isinstance(access, GraphAccess):
+    if not isinstance(access, GraphAccess | EwsAccess) or not access.client_id:
         return None
     from otd.calendars.expiry import credential_expiry as of_graph
 

@@ -71,6 +71,7 @@ class EwsAccess:
     certificate: str = ""
     pfx: str = ""
     passphrase: str = ""
+    secret_expires: date | None = None
     authority: str = ""  # of a national cloud or a laboratory, in place of https://login.microsoftonline.com
     right: Literal["impersonation", "delegate"] = "impersonation"
     build: str = "15.2"

@@ -9,7 +9,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import pkcs12
 
-from otd.calendars.access import GraphAccess
+from otd.calendars.access import EwsAccess, GraphAccess
 from otd.calendars.graph_token import pem_parts
 from otd.errors import BadSetting
 from otd.ports import Secrets
@@ -34,7 +34,7 @@ class Expiry:
         return self.at is not None and self.at - now <= WARN
 
 
-def credential_expiry(name: str, access: GraphAccess, secrets: Secrets) -> Expiry:
+def credential_expiry(name: str, access: GraphAccess | EwsAccess, secrets: Secrets) -> Expiry:
     """When the credential of this calendar ends. Raises BadSetting when it cannot be read.
 
     A client secret does not say when it ends, so its end is a setting (`secret_expires`).

@@ -54,7 +54,7 @@ def everything(settings: Settings) -> list[Check]:
     checks += [partial(check_secret, secrets, name, users) for name, users in settings.secret_names().items()]
     for name in settings.calendars:
         rooms = [room for room in settings.rooms.values() if room.calendar == name]
-        if settings.calendars[name].kind == "graph":
+        if settings.calendars[name].is_online:
             checks.append(partial(check_credential, settings, name, clock))
         checks.append(partial(check_calendar, name, partial(wiring.calendar, settings, name), rooms, clock))
     checks += [partial(check_relay, settings, name) for name in settings.relays]

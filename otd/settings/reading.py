@@ -182,6 +182,7 @@ def _access(
             certificate=table.certificate,
             pfx=str(folder / table.pfx) if table.pfx else "",
             passphrase=table.passphrase,
+            secret_expires=table.secret_expires,
             authority=table.authority,
             right=table.right,
             build=table.build,

@@ -14,7 +14,7 @@ from otd.settings.tables import EwsTable, FilesTable, GraphTable
 from otd.settings.validation import UNKNOWN, Tables
 
 _OF_ACCOUNT, _OF_APPLICATION = ("username", "password"), ("tenant", "client_id")
-_OF_CREDENTIAL = ("secret", "certificate", "pfx", "passphrase", "authority")
+_OF_CREDENTIAL = ("secret", "certificate", "pfx", "passphrase", "secret_expires", "authority")
 HOUSE = "house"
 """The lane of work that belongs to no calendar and no pool; calendars and pools have lanes of their own names."""
 

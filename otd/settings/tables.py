@@ -85,6 +85,7 @@ class EwsTable:
     certificate: SecretName = ""
     pfx: str = ""
     passphrase: SecretName = ""
+    secret_expires: Annotated[date | None, BeforeValidator(dated)] = None
     authority: Url = ""
     right: Literal["impersonation", "delegate"] = "impersonation"
     build: Literal["15.0", "15.1", "15.2"] = "15.2"

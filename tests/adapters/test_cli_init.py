@@ -106,7 +106,7 @@ SECTIONS: dict[str, tuple[type, ...]] = {
 }
 
 
-_OF_OAUTH = ("tenant", "client_id", "secret", "certificate", "pfx", "passphrase", "authority")
+_OF_OAUTH = ("tenant", "client_id", "secret", "certificate", "pfx", "passphrase", "secret_expires", "authority")
 
 
 def uncommented() -> str:
