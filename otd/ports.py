@@ -83,7 +83,8 @@ class Calendar(Protocol):
 
         Complete or Empty only when the calendar gave all of it; in every other case Failed with the error. Never
         raises an OtdError. Cancelled and declined meetings are in it, marked as such; series masters and drafts are
-        not. Safe to call from several threads for different rooms.
+        not. Safe to call from several threads for different rooms. `requests` says how many it took, where a budget
+        counts them; those of a reading that failed are in its error.
         """
         ...
 

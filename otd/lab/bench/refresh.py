@@ -34,7 +34,7 @@ OPTIONS = {
     "rounds": "How often each is read (default 20, at least 4).",
 }
 MEETINGS = 10
-FLOORS = 3  # rounds in which the floor is measured, too
+FLOORS = (1, 2)  # the rounds in which the floor is measured, too: before memory is looked at
 GROWTH = 1.02  # what memory may be after the last round, beside after the third
 
 
@@ -70,7 +70,7 @@ def _measured(kind: str, served: _Served, rooms: int, rounds: int) -> dict[str, 
             if number:  # the first time everything was new
                 store_s.append(store.seconds)
                 room_s.append(time.thread_time() - began - store.seconds)
-            if number == 1 or number >= rounds - FLOORS + 1:
+            if number in FLOORS:
                 unchanged = served.tape.of_the_last(rooms)
                 began = time.thread_time()
                 for asked in unchanged:
