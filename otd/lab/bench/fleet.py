@@ -38,6 +38,7 @@ SESSION_COSTS = 1 / 15  # of a request with a password: endpoints allow 15 a sec
 LASTS = (5, 40)  # seconds of lab time, least and most
 CHANGES = 0.5  # lists that change in a minute, as a share of the endpoints
 FAULTS = 0.5  # faults that begin in a minute, as a share of the endpoints
+LOOKS_AGAIN = timedelta(seconds=20)  # lab time from one look of a person at what is parked to the next
 LOOK = timedelta(seconds=0.5)  # between two looks at all endpoints, which take a moment
 
 
@@ -160,7 +161,7 @@ def _played(
         first = time.perf_counter() - began
         _go_wrong(house, troubles, seconds, speed, chance)
         began = time.perf_counter()
-        settled = until(lambda: not house.wrong() and not _open_sessions(house), settle, every=LOOK)
+        settled = until(_Person(house, speed).finds_all_right, settle, every=LOOK)
         healed = time.perf_counter() - began
         left = tuple(_left(house, name) for name in house.wrong())
         house.stop()
@@ -179,15 +180,38 @@ def _played(
     return figures, left
 
 
+class _Person:
+    """Who looks at everything in the end, and asks for another try where one is needed: what was mended while a relay
+    was just looking may have been parked once more."""
+
+    def __init__(self, house: House, speed: float) -> None:
+        self._house, self._every = house, LOOKS_AGAIN / speed
+        self._looked = time.monotonic()
+
+    def finds_all_right(self) -> bool:
+        if time.monotonic() - self._looked > self._every.total_seconds():
+            self._looked = time.monotonic()
+            for row in self._house.store.work():
+                if row.parked:
+                    self._house.retry(row.name)
+        return not self._house.wrong() and not _open_sessions(self._house)
+
+
 def _left(house: House, name: str) -> str:
     """Why an endpoint is not right."""
     from otd.deliveries import condition
 
     state, codec = house.state(name), house.codecs[name]
-    last = state.receipt
-    age = f"{(house.store.now() - last.at).total_seconds():.0f} s ago " if last else ""
-    why = f"{age}{last.verb} {last.outcome} {last.detail}" if last else "no answer"
-    return f"Not right: {name} ({codec.profile.name}), {condition(state)}: {why}"
+    last, sent, now = state.receipt, state.sent, house.store.now()
+    work = next(row for row in house.store.work() if row.name == name)
+    said = f"{_ago(now, last.at)} {last.verb} {last.outcome} {last.detail}" if last else "no answer"
+    asked = f"{_ago(now, sent.at)} {sent.verb} by {sent.relay or 'any relay'}" if sent else "nothing"
+    due = f"due in {(work.due - now).total_seconds():.0f} s{', parked' if work.parked else ''} {work.error}"
+    return f"Not right: {name} ({codec.profile.name}), {condition(state)}: said {said}; sent {asked}; {due}"
+
+
+def _ago(now: datetime, then: datetime) -> str:
+    return f"{(now - then).total_seconds():.0f} s ago"
 
 
 def _open_sessions(house: House) -> int:
