@@ -95,7 +95,7 @@ def _cells(line: AuditLine, zone: tzinfo) -> tuple[object, ...]:
     return (
         f"{line.at.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}",
         line.thing,
-        f"{line.kind} {line.word}" if line.kind not in ("receipt", "act") else line.word,
+        f"{line.kind} {line.word}" if line.kind not in ("receipt", "act", "rules") else line.word,
         line.revision or "",
         by,
         _said(line),
