@@ -100,13 +100,11 @@ MISHAPS = (
     _of("graph", "a server error", faults.status(500), "calendar_unreachable"),
     _of("graph", "throttling", faults.status(429, retry_after=1), "calendar_busy"),
     _of("graph", "a refused permission", faults.status(403), "calendar_denied"),
-    _of("graph", "an unknown mailbox", faults.status(404), "calendar_missing"),
     _of("graph", "a page of a proxy", faults.html(), "calendar_garbled"),
     _of("graph", "half an answer", faults.halved(), "calendar_garbled"),
     _of("graph", "a connection that breaks off", faults.cut(), "calendar_garbled"),
     _of("ews", "a refused password", faults.status(401), "calendar_denied"),
     _of("ews", "back-off", faults.busy(back_off=1), "calendar_busy"),
-    _of("ews", "an unknown mailbox", faults.code("ErrorNonExistentMailbox"), "calendar_missing"),
     _of("ews", "a window that is not whole", faults.truncated(), "calendar_garbled"),
     _of("ews", "a page of a proxy", faults.html(), "calendar_garbled"),
     Mishap(
