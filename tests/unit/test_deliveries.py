@@ -102,6 +102,14 @@ def test_a_delivery_that_no_living_relay_can_have_taken_is_sent_again_at_once() 
     assert isinstance(step(a_state(sent=a_sent()), one_was_there, T0 + 2 * SECOND, TIMING), Wait)
 
 
+def test_a_new_list_goes_before_a_read_back_that_is_due_or_under_way() -> None:
+    confirmed = a_receipt(revision=10, sequence=3)
+    newer = a_state(desired=a_desired(revision=11), receipt=confirmed)
+    assert next_step(newer, after=TIMING.verify).verb == "put"  # type: ignore[union-attr]
+    looking = replace(newer, sent=a_sent(verb="read", revision=10, sequence=4))
+    assert next_step(looking).verb == "put"  # type: ignore[union-attr]
+
+
 def test_a_newer_list_does_not_wait_for_the_answer_to_the_older_one() -> None:
     state = a_state(desired=a_desired(revision=11), sent=a_sent(revision=10))
     assert next_step(state, after=SECOND) == Send(verb="put")
