@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 from sqlalchemy import delete, func, insert, or_, select, update
@@ -39,10 +40,11 @@ class Pairings:
         with self._database.in_turn() as connection:
             now = self._now(connection)
             connection.execute(delete(pairings).where(pairings.c.expires_at < now - span(_KEPT)))
-            waiting = select(func.count()).where(pairings.c.expires_at > now, pairings.c.state.not_in(_OVER))
-            if connection.execute(waiting.where(pairings.c.address == address)).scalar_one() >= PENDING_OF_ONE:
+            open_now = (pairings.c.expires_at > now, pairings.c.state.not_in(_OVER))
+            waiting = [_home(row.address) for row in connection.execute(select(pairings.c.address).where(*open_now))]
+            if waiting.count(_home(address)) >= PENDING_OF_ONE:
                 raise Busy(f"address {address}", f"{PENDING_OF_ONE} requests from it wait already", VALID)
-            if connection.execute(waiting).scalar_one() >= PENDING:
+            if len(waiting) >= PENDING:
                 raise Busy("pairing", f"{PENDING} requests wait already", timedelta(minutes=1))
             connection.execute(
                 insert(pairings).values(
@@ -196,6 +198,15 @@ class Pairings:
 
     def _now(self, connection: Any) -> int:
         return int(connection.execute(select(self._database.now)).scalar_one())
+
+
+def _home(address: str) -> str:
+    """Whom an address belongs to: of IPv6 everybody has a whole /64."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return address
+    return str(ip_network(f"{address}/64", strict=False)) if found.version == 6 else address
 
 
 def _shown(keys: Keys, nonce: bytes) -> dict[str, Any]:

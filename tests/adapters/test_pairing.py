@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -201,8 +202,6 @@ def test_nobody_collects_twice_or_without_the_key(centre: Centre, relay: RelayAt
 
 
 def _ids(centre: Centre) -> list[str]:
-    import sqlite3
-
     with closing(sqlite3.connect(centre.settings.run.database_file)) as base:
         return [row[0] for row in base.execute("SELECT id FROM pairings")]
 
@@ -238,6 +237,18 @@ def test_wrong_mistyped_and_guessed_codes(centre: Centre, relay: RelayAtWork, ot
     locked = administrator(otd, code)
     assert locked.code == 1
     assert "10 wrong codes were typed" in locked.err
+
+
+def test_an_expired_code_is_nothing_on_either_screen(centre: Centre, relay: RelayAtWork, otd: Otd) -> None:
+    code = relay.shows(CODE)
+    with closing(sqlite3.connect(centre.settings.run.database_file)) as base, base:
+        base.execute("UPDATE pairings SET expires_at = asked_at")
+    late = administrator(otd, code)
+    assert late.code == 1
+    assert "its 15 minutes are over" in late.err
+    relay.end()
+    assert isinstance(relay.error, Denied)
+    assert "the 15 minutes of its code are over" in str(relay.error)
 
 
 def test_a_used_code_is_nothing_for_another_relay(centre: Centre, relay: RelayAtWork, otd: Otd) -> None:

@@ -128,6 +128,13 @@ class PairingContract(StoreCase):
         self.pass_time(VALID)
         self.a_request(PENDING_OF_ONE + 1)
 
+    def test_a_whole_network_of_ipv6_counts_as_one_address(self) -> None:
+        for number in range(PENDING_OF_ONE):
+            self.a_request(number, address=f"2001:db8:0:7:{number}::1")
+        with pytest.raises(Busy):
+            self.a_request(PENDING_OF_ONE, address="2001:db8:0:7:ffff::1")
+        self.a_request(PENDING_OF_ONE, address="2001:db8:0:8::1")
+
     def test_at_most_a_hundred_requests_wait(self) -> None:
         for number in range(PENDING):
             self.a_request(number, address=f"192.0.2.{number // PENDING_OF_ONE}")
