@@ -21,6 +21,7 @@ from otd.errors import Busy, Denied, Garbled, Missing, OtdError, Truncated, Unre
 from otd.executor import LocalExecutor
 from otd.invites import Site
 from otd.model import Endpoint, EndpointState, Meeting, Person, Policy, Room
+from otd.pairing import Keys
 from otd.pipeline import Pipeline, Rulebook
 from otd.relay.lists import Lists
 from otd.relay.memory import Memory
@@ -339,3 +340,20 @@ def test_after_a_restored_backup_the_list_is_numbered_above_what_the_relays_have
     house.book(a_meeting())
     house.until_shown("Meeting m1")
     assert house.state().desired.revision > 9_999_999_999_999  # type: ignore[union-attr]
+
+
+def test_a_relay_in_maintenance_rests_while_another_works_and_comes_back(house: House) -> None:
+    other = MemoryDriver()
+    house.start_relay("relay2", other)
+    key = "A" * 43
+    house.store.members.adopt("relay1", "hq", Keys(signing=key, sealing=key), administrator="anna")
+    house.store.members.rest("relay1", True, "new disk")
+    house.until(lambda: house.relays["relay1"][0].resting)
+    house.book(a_meeting())
+    house.until(lambda: len(other.bookings("codec1")) == 1)
+    assert house.titles() == []
+    house.store.members.rest("relay1", False)
+    house.until(lambda: not house.relays["relay1"][0].resting)
+    house.cut_relay("relay2")
+    house.book(a_meeting(), a_meeting("m2"))
+    house.until(lambda: len(house.titles()) == 2)
