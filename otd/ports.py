@@ -272,8 +272,8 @@ class Store(Protocol):
         A new room gets `refresh` work due now in its calendar's lane, a new endpoint `deliver` work in its pool's.
         Rooms and endpoints that are gone lose theirs (endpoint rows stay, marked removed, so that a `forget` can be
         sent). When `settings_digest` (rules, policy, rooms, endpoints, secrets' names) differs from the last one,
-        everything is made due and parked rows are un-parked. `subscribed` are the rooms of whose changes we want to be
-        told; they have `subscribe` work.
+        everything is made due, parked rows are un-parked and pauses end, but for those of a budget that is used up.
+        `subscribed` are the rooms of whose changes we want to be told; they have `subscribe` work.
         """
         ...
 

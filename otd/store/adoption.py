@@ -35,6 +35,7 @@ def adopt(
     _unused_lanes(tx, caps)
     if _is_new(tx, settings_digest):
         learning.start_afresh(tx)
+        claims.end_pauses(tx)
         claims.unpark_everything(tx)
         audit.act(tx, "settings", "changed")
 

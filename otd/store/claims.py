@@ -126,6 +126,14 @@ def unpark_everything(tx: Transaction) -> None:
     tx.connection.execute(update(work).values(_fresh(tx)))
 
 
+def end_pauses(tx: Transaction) -> None:
+    """Changed settings may have mended what every lane is paused for, but for a day's budget that is used up."""
+    used_up = (lanes.c.budget > 0) & (lanes.c.asked + lanes.c.cap > lanes.c.budget)
+    tx.connection.execute(
+        update(lanes).where(lanes.c.paused_until > tx.now, ~used_up).values(paused_until=tx.now, bad=0)
+    )
+
+
 def _fresh(tx: Transaction) -> dict[str, Any]:
     return {"parked": False, "attempt": 0, "due": least(work.c.due, tx.now), "again": tx.now}
 

@@ -146,6 +146,21 @@ class LanesContract(StoreCase):
         self.adopt_paced(budget=100)
         assert self.paced().paused_until is None
 
+    def test_changed_settings_end_the_pause_that_a_wrong_one_brought(self) -> None:
+        self.adopt()
+        self.run(error="the secret is wrong", code="denied", pause_lane=MINUTE)
+        self.adopt()
+        assert self.names() == []
+        self.adopt(digest="the right secret")
+        assert self.names() == ["room1"]
+
+    def test_changed_settings_do_not_give_back_a_budget_that_is_used_up(self) -> None:
+        size = {"office": LaneSize(cap=2, most=8, budget=2)}
+        self.adopt(caps=size)
+        self.run(requests=1)
+        self.adopt(caps=size, digest="other settings")
+        assert self.names() == []
+
     def test_the_requests_of_a_lost_claim_change_no_lane(self) -> None:
         self.adopt_paced()
         lost = self.claim_one()
