@@ -102,8 +102,8 @@ class Relay:
         """Rest, or go back to work. What is meant for another process under this identity is passed over: the centre
         says it again as long as it is not so."""
         if duty.started_at == self._started_at and duty.resting != self._resting:
-            self._resting = duty.resting
             self._bus.rest(duty.resting)
+            self._resting = duty.resting  # said only when it is so
             log.warning("relay rests" if duty.resting else "relay is back at work", relay=self.name, pool=self.pool)
 
     @property
