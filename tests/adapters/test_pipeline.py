@@ -350,10 +350,12 @@ def test_a_relay_in_maintenance_rests_while_another_works_and_comes_back(house: 
     house.store.members.rest("relay1", True, "new disk")
     house.until(lambda: house.relays["relay1"][0].resting)
     house.book(a_meeting())
+    house.store.hint("refresh", ROOM.name)
     house.until(lambda: len(other.bookings("codec1")) == 1)
     assert house.titles() == []
     house.store.members.rest("relay1", False)
     house.until(lambda: not house.relays["relay1"][0].resting)
     house.cut_relay("relay2")
     house.book(a_meeting(), a_meeting("m2"))
+    house.store.hint("refresh", ROOM.name)
     house.until(lambda: len(house.titles()) == 2)
