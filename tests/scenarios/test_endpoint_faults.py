@@ -143,8 +143,8 @@ def judged(found: dict[tuple[str, str], Seen]) -> list[str]:
             wrong.append(f"{profile} that {fault}: {seen.states}, list {'right' if seen.right else 'wrong'}")
         if fault in MENDED and not (seen.work and seen.work.parked and seen.work.mend):
             wrong.append(f"{profile} that {fault}: not parked with a mend")
-        # a refused password counts towards locking the account; another refusal may be met by a scheduled look, too
-        if fault in MENDED and seen.requests > (2 if MENDED[fault][1] == "denied" else 6):
+        # a refused password counts towards locking the account; elsewhere a look that was under way may come on top
+        if fault in MENDED and seen.requests > (2 if MENDED[fault][1] == "denied" else 3):
             wrong.append(f"{profile} that {fault}: asked {seen.requests} times")
     return wrong
 
