@@ -192,9 +192,11 @@ class Refresh:
         return {name: brake.frozen(before[name] or (), part, same) for name, part in found.items()}
 
     def _parts_of(self, room: Room, reading: Complete | Empty, rules: Rulebook) -> Mapping[str, tuple[Booking, ...]]:
-        """What the room's endpoints should show of it. While the meetings stay as they were, so does that; they are
-        remembered by their hash, which covers every field and is keyed by this process."""
-        meetings = hash(reading.meetings)
+        """What the room's endpoints should show of it. While the meetings in the window stay as they were, so does
+        that; they are remembered by their hash, which covers every field and is keyed by this process. A calendar may
+        give more than was asked for: what lies outside waits until the window reaches it."""
+        inside = tuple(m for m in reading.meetings if reading.window.overlaps(m.start, m.end))
+        meetings = hash(inside)
         known = self._known.get(room.name)
         if known is not None and known.meetings == meetings and known.rules is rules:
             return known.parts
