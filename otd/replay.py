@@ -6,20 +6,22 @@ behind the last one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from otd import bookings, invites
 from otd.errors import Missing
 from otd.invites import Joining, Site
-from otd.model import Booking, Endpoint, KeptReading, Meeting, ReadingMark, Room
+from otd.model import EPOCH, Booking, Endpoint, KeptReading, Meeting, ReadingMark, Room
 from otd.ports import Store
 from otd.refresh import Rulebook
 
 Effect = Literal["gain", "lose", "change", "appear", "vanish", "other", "same"]
 EFFECTS: tuple[Effect, ...] = ("lose", "vanish", "change", "gain", "appear", "other", "same")
+Readings = Callable[[str, datetime, datetime], Sequence[ReadingMark]]
+LONGEST_MOMENT = 14  # digits of an id's milliseconds, which lie 3000 years ahead then
 REMEMBERED = 2000  # meetings of one room whose join details are remembered from one reading to the next
 
 
@@ -51,6 +53,7 @@ class Replayed:
     id: str
     room: str
     at: datetime
+    timezone: str  # the room's
     meetings: int
     changes: tuple[Change, ...] = ()
     same: int = 0
@@ -98,6 +101,7 @@ class Rerun:
             id=id,
             room=room.name,
             at=kept.at,
+            timezone=room.timezone,
             meetings=len(meetings),
             changes=tuple(changes),
             same=same,
@@ -111,6 +115,20 @@ class Rerun:
         if found is None:
             found = self._joins[key] = invites.read(meeting, site)
         return found
+
+
+def marks(
+    readings: Readings, names: Iterable[str], since: datetime | None, until: datetime, behind: str
+) -> Iterator[ReadingMark]:
+    """See `Replay.marks`; `readings` are a room's, as `otd.ports.Store.readings` gives them."""
+    room, _, moment = behind.rpartition("/")
+    for name in sorted(names):
+        if name < room:
+            continue
+        found = readings(name, since or until, until)
+        for mark in found if since else found[-1:]:
+            if name != room or not moment.isdecimal() or int(mark.id.rpartition("/")[2]) > int(moment):
+                yield mark
 
 
 class Replay:
@@ -127,25 +145,31 @@ class Replay:
     ) -> Iterator[ReadingMark]:
         """The readings of these rooms in the span, by room and time; without `since` the newest of each. `behind` is
         the id of the last one that was done already."""
-        room, _, moment = behind.rpartition("/")
-        for name in sorted(names):
-            if name < room:
-                continue
-            end = until or self._store.now()
-            found = self._store.readings(name, since or end, end)
-            for mark in found if since else found[-1:]:
-                if name != room or not moment.isdecimal() or int(mark.id.rpartition("/")[2]) > int(moment):
-                    yield mark
+        return marks(self._store.readings, names, since, until or self._store.now(), behind)
+
+    def mark(self, id: str) -> ReadingMark | None:
+        """The reading of this id; None when it is not kept (any more), or not of these rooms."""
+        room, _, moment = id.rpartition("/")
+        if room not in self._rooms or not moment.isdecimal() or len(moment) > LONGEST_MOMENT:
+            return None
+        at = EPOCH + timedelta(milliseconds=int(moment))
+        return next((mark for mark in self._store.readings(room, at, at) if mark.id == id), None)
 
     def reading(self, mark: ReadingMark) -> Replayed:
         """One reading beside the lists of its time. What was removed meanwhile counts as unknown."""
+        room, told = self._rooms[mark.room], self.told(mark.room, mark.at)
         try:
             kept = self._store.reading(mark.id)
         except Missing:  # its time was over between two looks
-            return Replayed(id=mark.id, room=mark.room, at=mark.at, meetings=mark.meetings, unknown=mark.meetings)
-        return self._rerun.reading(
-            self._rooms[mark.room], kept, self._shown_on[mark.room], self.told(mark.room, mark.at), id=mark.id
-        )
+            return Replayed(
+                id=mark.id,
+                room=mark.room,
+                at=mark.at,
+                timezone=room.timezone,
+                meetings=mark.meetings,
+                unknown=mark.meetings,
+            )
+        return self._rerun.reading(room, kept, self._shown_on[mark.room], told, id=mark.id)
 
     def told(self, room: str, at: datetime) -> dict[str, tuple[Booking, ...] | None]:
         """What each endpoint of the room was told then; None where that is not kept."""

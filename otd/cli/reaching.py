@@ -61,11 +61,11 @@ def looking(settings: Settings, endpoint: Endpoint) -> Iterator[tuple[EndpointDr
 
 
 @contextmanager
-def opened_store(settings: Settings) -> Iterator[SqlStore]:
-    """The database. Raises Missing when there is none yet."""
+def opened_store(settings: Settings, *, make: bool = False) -> Iterator[SqlStore]:
+    """The database. Raises Missing when there is none yet, unless it is to be made."""
     from otd import wiring
 
-    if not wiring.has_database(settings):
+    if not make and not wiring.has_database(settings):
         raise Missing(str(settings.run.database_file), "there is no database yet", "start `otd run` once")
     store = wiring.store(settings)
     try:

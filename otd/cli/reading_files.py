@@ -14,8 +14,9 @@ from otd.model import NOBODY, Booking, Endpoint, KeptMeeting, KeptReading, Meeti
 if TYPE_CHECKING:
     from otd.refresh import Rulebook
 
-FORM = "otd-reading-1"
+FORM, VERSION = "otd-reading", 1
 MOST = 64 * 1024 * 1024  # bytes
+MEND = "`otd readings export` writes such files"
 _TELLS = re.compile(r"[0-9@]|://|teams|skype|zoom|webex|video|join|conference|sip|h\.?323", re.IGNORECASE)
 
 
@@ -36,7 +37,7 @@ def dump(exported: Exported) -> str:
     from otd.store import records
 
     plain = {
-        "form": FORM,
+        "form": f"{FORM}-{VERSION}",
         "redacted": exported.redacted,
         "room": json.loads(records.dump(exported.room)),
         "reading": json.loads(records.dump(exported.reading)),
@@ -49,38 +50,72 @@ def dump(exported: Exported) -> str:
 
 
 def load(file: str) -> Exported:
-    """The reading in a file. Raises BadSetting for one that is none."""
+    """The reading in a file. Raises BadSetting for one that is none, is damaged, or is of a newer OTD."""
     from otd.errors import BadSetting
-    from otd.store import records
 
-    mend = "`otd readings export` writes such files"
     try:
         with open(file, "rb") as opened:
             data = opened.read(MOST + 1)
     except OSError as error:
         raise BadSetting(file, f"cannot be read: {(error.strerror or 'no answer').lower()}") from None
+    if len(data) > MOST:
+        raise BadSetting(file, f"it is larger than {MOST // 2**20} MB, and no reading is", MEND)
+    return parsed(data, file)
+
+
+def parsed(data: str | bytes, where: str) -> Exported:
+    """The reading in what `dump` wrote. Raises BadSetting as `load` does."""
+    from otd.errors import BadSetting
+
     try:
-        said: dict[str, Any] = json.loads(data) if len(data) <= MOST else {}
-        if said.get("form") != FORM:
-            raise BadSetting(file, "it is not a reading that was exported", mend)
-        told = {
+        said: dict[str, Any] = json.loads(data)
+        form, _, version = str(said.get("form", "")).rpartition("-")
+        if form != FORM or not version.isdecimal():
+            raise BadSetting(where, "it is not a reading that was exported", MEND)
+        if int(version) > VERSION:
+            why = f"it was written by a newer OTD (form {int(version)}, this one reads {VERSION})"
+            raise BadSetting(where, why, "update OTD here, or export it with this version")
+        found = _built(said)
+        _check(found)
+        return found
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
+        raise BadSetting(where, "it is damaged, or not a reading that was exported", MEND) from None
+
+
+def _built(said: Mapping[str, Any]) -> Exported:
+    from otd.store import records
+
+    return Exported(
+        room=records.load(Room, json.dumps(said["room"])),
+        reading=records.load(KeptReading, json.dumps(said["reading"])),
+        endpoints=tuple(_endpoint(one) for one in said["endpoints"]),
+        told={
             str(name): None if part is None else records.load_tuple(Booking, json.dumps(part))
             for name, part in said["told"].items()
-        }
-        return Exported(
-            room=records.load(Room, json.dumps(said["room"])),
-            reading=records.load(KeptReading, json.dumps(said["reading"])),
-            endpoints=tuple(_endpoint(one) for one in said["endpoints"]),
-            told=told,
-            redacted=bool(said["redacted"]),
-        )
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        raise BadSetting(file, "it is damaged, or not a reading that was exported", mend) from None
+        },
+        redacted=bool(said["redacted"]),
+    )
 
 
 def _endpoint(said: Mapping[str, Any]) -> Endpoint:
     """An endpoint as far as rules ask for it: its address and its secrets stay at home."""
     return Endpoint(name=said["name"], kind=said["kind"], address="", pool="", rooms=tuple(said["rooms"]))
+
+
+def _check(found: Exported) -> None:
+    """Raises ValueError or TypeError where it is of the right form and cannot be what was exported."""
+    from zoneinfo import ZoneInfo
+
+    from otd.settings.kinds import NAME
+    from otd.store import records
+
+    values = (found.room, found.reading, *found.endpoints, *(b for part in found.told.values() for b in part or ()))
+    for value in values:
+        records.check(value)
+    ZoneInfo(found.room.timezone)
+    names = (found.room.name, found.reading.room, *(endpoint.name for endpoint in found.endpoints))
+    if found.room.name != found.reading.room or not all(map(NAME.match, names)):
+        raise ValueError("its names do not fit")
 
 
 # --- redaction ----------------------------------------------------------------------------------------------------
@@ -93,7 +128,13 @@ def redacted(exported: Exported, rules: Rulebook) -> tuple[Exported, int]:
     for number, one in enumerate(exported.reading.meetings, 1):
         less = _less(one.meeting, number)
         if _gives(less, exported, rules) != _gives(one.meeting, exported, rules):
-            less = replace(less, body=one.meeting.body, subject=one.meeting.subject)
+            less = replace(
+                less,
+                body=one.meeting.body,
+                subject=one.meeting.subject,
+                location=one.meeting.location,
+                locations=one.meeting.locations,
+            )
             whole += 1
         kept.append(KeptMeeting(meeting=less, body_left_out=one.body_left_out))
     titles = _titles(exported, kept, rules)
@@ -109,6 +150,8 @@ def _less(meeting: Meeting, number: int) -> Meeting:
         meeting,
         subject=f"Meeting {number}",
         organizer=Person(name="Somebody", address=f"somebody@{host}") if host else NOBODY,
+        location=_telling(meeting.location),
+        locations=tuple(map(_telling, meeting.locations)),
         body=_telling(meeting.body) if meeting.body_type == "text" else _telling_html(meeting.body),
     )
 

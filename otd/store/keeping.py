@@ -168,7 +168,7 @@ def load(tx: Transaction, id: str) -> KeptReading:
             select(readings).where(readings.c.room == room, readings.c.at == int(moment))
         ).one_or_none()
     if row is None:
-        raise Missing(f"reading {id}", "it is not kept (any more)", "`otd replay ROOM` shows those that are")
+        raise Missing(f"reading {id}", "it is not kept (any more)", "`otd readings list ROOM` names those that are")
     return _whole(tx, row)
 
 

@@ -86,3 +86,32 @@ def _tuple_loader(inner: tuple[Any, ...]) -> Callable[[Any], Any]:
         return lambda plain: tuple(each(item) for item in plain)
     loaders = tuple(_loader(one) for one in inner)
     return lambda plain: tuple(one(item) for one, item in zip(loaders, plain, strict=True))
+
+
+def check(value: object) -> None:
+    """Raises TypeError where a value that was loaded is not of the types that it states, as after somebody wrote into
+    the JSON. Rows are never checked: they are sealed."""
+    for name, kind in _hints(type(value)).items():  # type: ignore[arg-type]
+        if not _fits(getattr(value, name), kind):
+            raise TypeError(f"{type(value).__name__}.{name}")
+
+
+@cache
+def _hints(kind: Any) -> dict[str, Any]:
+    return typing.get_type_hints(kind)
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    origin, inner = typing.get_origin(kind), typing.get_args(kind)
+    if origin is typing.Literal:
+        return value in inner
+    if origin in (typing.Union, types.UnionType):
+        return any(_fits(value, one) for one in inner)
+    if origin is tuple:
+        kinds = inner[:1] * len(value) if inner[-1] is Ellipsis else inner
+        return all(map(_fits, value, kinds))
+    if not isinstance(value, kind):
+        return False
+    if is_dataclass(kind):
+        check(value)
+    return True

@@ -60,6 +60,7 @@ from otd.store import (
     brakes,
     claims,
     counting,
+    imported,
     keeping,
     kept,
     learning,
@@ -71,6 +72,7 @@ from otd.store import (
     watching,
 )
 from otd.store.database import Database
+from otd.store.imported import Imported
 from otd.store.members import Members
 from otd.store.pairings import Pairings
 from otd.store.tables import at, meta, ms
@@ -90,7 +92,8 @@ class SqlStore:
     uses it, for the audit. `clock` and
     `rng` are for tests; without them the database's clock holds, and jitter is random.
 
-    Relays that ask to be let in are `pairings`, those that were are `members`.
+    Relays that ask to be let in are `pairings`, those that were are `members`; readings of other installations are
+    `imported`.
 
     Raises BadSetting when the database cannot be opened or was sealed with another key, Unreachable when a server
     does not answer; every method may raise Unreachable.
@@ -114,6 +117,7 @@ class SqlStore:
         self._database = Database(url, password=password, migrate=migrate, exclusive=exclusive, clock=clock)
         self.pairings = Pairings(self._database, self._vault)
         self.members = Members(self._database, self._vault)
+        self.imported = Imported(self._database, self._vault, actor)
         try:
             self._check_key(migrate)
         except BaseException:
@@ -315,6 +319,7 @@ class SqlStore:
     def tidy(self, keep: timedelta, *, audited: timedelta = AUDIT_KEPT) -> bool:
         with self._writing() as tx:
             alerting.tidy(tx, keep)
+            imported.tidy(tx, keep)
             readings_left = keeping.tidy(tx, keep)
             return audit.tidy(tx, keep, audited) or readings_left
 

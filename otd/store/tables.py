@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from otd.model import EPOCH
 
-HEAD = "0013"  # the migration that makes exactly these tables; a test compares. Numbers, so that newer is greater
+HEAD = "0014"  # the migration that makes exactly these tables; a test compares. Numbers, so that newer is greater
 VERSION_TABLE = "otd_version"
 
 LONGEST = timedelta(days=36_500)  # "never" for whoever adds it to now; keeps sums within what a datetime can say
@@ -249,6 +249,18 @@ readings = Table(
     Column("window_end", BigInteger, nullable=False),
 )
 Index("readings_at", readings.c.at)
+
+imported = Table(
+    "imported",  # readings of other installations, as they were exported there
+    metadata,
+    Column("id", String(96), primary_key=True),
+    Column("room", String(64), nullable=False, index=True),
+    Column("at", BigInteger, nullable=False),
+    Column("meetings", Integer, nullable=False),
+    Column("digest", LargeBinary(16), nullable=False),  # keyed, of the document
+    Column("document", LargeBinary, nullable=False),  # sealed
+    Column("imported_at", BigInteger, nullable=False),
+)
 
 emptied = Table(
     "emptied",  # rooms that went from bookings to none a short while ago, or would have, had the brake not held them

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,10 +19,8 @@ RULES = '[[rules]]\nname = "ours"\ntemplate = "x{{ sip_user }}@{{ gateway }}"\ng
 BODY = "Join by video: sip:weekly.471100@video.webex.com"
 
 
-@pytest.fixture
-def installed(otd: Otd, tmp_path: Path) -> Otd:
-    """A room with one stored reading, of a meeting that comes, and its list."""
-    an_installation(tmp_path)
+def a_stored_reading() -> None:
+    """Of the room, with one meeting that comes, and the list that its endpoint was told by it."""
     settings = settings_of("otd.toml")
     database = store(settings)
     database.adopt(settings.rooms.values(), settings.endpoints.values(), {"post": 1, "hq": 1, "house": 1}, "x")
@@ -33,8 +30,14 @@ def installed(otd: Otd, tmp_path: Path) -> Otd:
     part = bookings.of_room(room, endpoint, [meeting], rules.plan, rules.site, rules.policy, window)
     wanted = bookings.union(endpoint.name, window, [part])
     database.put_desired(wanted, bookings.digest(wanted))
-    database.keep_reading(Complete(room="board", window=window, taken_at=now, meetings=(replace(meeting),)))
+    database.keep_reading(Complete(room="board", window=window, taken_at=now, meetings=(meeting,)))
     database.close()
+
+
+@pytest.fixture
+def installed(otd: Otd, tmp_path: Path) -> Otd:
+    an_installation(tmp_path)
+    a_stored_reading()
     (tmp_path / "new.toml").write_text(RULES)
     return otd
 

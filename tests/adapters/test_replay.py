@@ -160,7 +160,10 @@ def again(file: Exported, house: OneRoom, plan: DialPlan) -> Replayed:
 @pytest.mark.parametrize("without", [False, True])
 def test_a_file_gives_the_same_elsewhere(house: OneRoom, tmp_path: Path, without: bool) -> None:
     secret = f"Dear Ann,\nthe budget is secret\n{a_meeting().body}"
-    house.read(a_meeting(body=secret), a_meeting(id="m2", uid="m2", body="See you", subject="Layoffs"))
+    house.read(
+        a_meeting(body=secret, location="Bob's den"),
+        a_meeting(id="m2", uid="m2", body="See you", subject="Layoffs", locations=("The cellar",)),
+    )
     file = redacted(exported(house), house.rules)[0] if without else exported(house)
     (tmp_path / "reading.json").write_text(dump(file))
     read = load(str(tmp_path / "reading.json"))
@@ -171,7 +174,7 @@ def test_a_file_gives_the_same_elsewhere(house: OneRoom, tmp_path: Path, without
         ]
         assert (there.same, there.unknown) == (here.same, here.unknown)
     text = (tmp_path / "reading.json").read_text()
-    for word in ("Ann", "budget", "Budget", "Layoffs", "room1@example.com"):
+    for word in ("Ann", "budget", "Budget", "Layoffs", "den", "cellar", "room1@example.com"):
         assert (word in text) is not without or word == "Ann"
 
 

@@ -6,6 +6,7 @@ from tests.contracts.store_alerts import AlertsContract
 from tests.contracts.store_audit import AuditContract
 from tests.contracts.store_brakes import BrakesContract
 from tests.contracts.store_delivery import DeliveryContract
+from tests.contracts.store_imported import ImportedContract
 from tests.contracts.store_keeping import KeepingContract
 from tests.contracts.store_lanes import LanesContract
 from tests.contracts.store_learning import LearningContract
@@ -25,6 +26,7 @@ class StoreContract(
     DeliveryContract,
     ThreadsContract,
     KeepingContract,
+    ImportedContract,
     BrakesContract,
     LearningContract,
     PairingContract,
