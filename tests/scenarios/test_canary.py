@@ -1,7 +1,8 @@
 """A day in the lab with everything going wrong, and nothing private in anything that people or machines get to see.
 
 Unique strings stand in passwords, subjects, bodies, attendees and passcodes. They must reach the screens, or the test
-would prove nothing; and they must not reach logs, metrics, alerts, receipts, the audit, or the database in clear.
+would prove nothing; and they must not reach logs, metrics, alerts, receipts, the audit, the bundle of a relay, or the
+database in clear.
 """
 
 from __future__ import annotations
@@ -10,7 +11,10 @@ import contextlib
 import io
 import json
 import logging
+import shutil
+import sqlite3
 import sys
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -21,6 +25,9 @@ import pytest
 import structlog
 
 from otd import cli
+from otd.bus import seal
+from otd.bus.broker import Broker
+from otd.bus.identity import Identity, save
 from otd.cli.logs import configure
 from otd.deliveries import condition
 from otd.lab import faults
@@ -37,6 +44,18 @@ from tests.waiting import until
 SOON = timedelta(seconds=120)
 SUBJECT, BODY, ATTENDEE, ORGANIZER = "canarysubject", "canarybody", "canaryattendee", "canaryorganizer"
 PASSCODE = "9041772638"  # as Zoom has them; it is part of what is dialled
+SITE = """\
+# canarycomment
+[relay]
+centre = "https://localhost:1"
+state = "relay-state"
+[reach]
+lab = true
+[proxy]
+url = "http://127.0.0.1:1"
+username = "canaryuser"
+password = "canaryproxy"
+"""
 FOLDERS = {"online": "boardroom", "server": "atrium"}
 
 
@@ -46,6 +65,7 @@ class Day:
     def __init__(self, stack: ExitStack, folder: Path, log: io.StringIO) -> None:
         self.log = log
         self.scene = stack.enter_context(Scene(folder / "lab"))
+        self.site_state = self.scene.folder / "site" / "relay-state"
         self.mail_certificate = self_signed("otd-lab-mail")
         self.office = stack.enter_context(PostOffice(certificate=self.mail_certificate, login=("otd", "canarylogin")))
         self.hook: Receiver = stack.enter_context(receiver())
@@ -74,7 +94,32 @@ class Day:
     def secrets(self) -> tuple[str, ...]:
         """What must be nowhere."""
         private = (SUBJECT, BODY, ATTENDEE, ORGANIZER, PASSCODE, "canarytoken", "canarylogin")
+        private += ("canarybroker", "canarycomment", "canaryuser", "canaryproxypassword")
         return (*private, *self.scene.passwords.values())
+
+    def bundle(self) -> dict[str, bytes]:
+        """What `otd relay bundle` packs where a relay of this day ran: with what it remembers, what was logged, and the
+        secrets of the endpoints beside it."""
+        site, state = self.scene.folder / "site", self.site_state
+        (site / "relay.toml").write_text(SITE)
+        secrets = site / "secrets.toml"
+        shutil.copy(self.scene.folder / "secrets.toml", secrets)
+        secrets.write_text(secrets.read_text() + 'canaryproxy = "canaryproxypassword"\n')
+        with (
+            contextlib.closing(sqlite3.connect(self.scene.folder / "state" / "relay-a.db")) as there,
+            contextlib.closing(sqlite3.connect(state / "relay.db")) as here,
+        ):
+            there.backup(here)
+        broker = Broker(
+            host="localhost", port=1, vhost="otd-relays", user="otd-relays.relay-a", password="canarybroker"
+        )
+        keys = {"signing": seal.new_key(), "sealing": seal.new_key()}
+        centre = seal.public_signing(seal.new_key())
+        save(Identity(relay="relay-a", pool="hq", broker=broker, centre=centre, **keys), state / "identity.json")
+        out = site / "bundle.zip"
+        assert cli.call(["relay", "bundle", str(out), "--config", str(site / "relay.toml")]) == 0
+        with zipfile.ZipFile(out) as archive:
+            return {f"bundle/{name}": archive.read(name) for name in archive.namelist()}
 
     def meeting(self, room: str) -> Meeting:
         zoom = self.scene.meeting(next(b for b in BOOKED if b.body == "zoom.txt"))
@@ -137,7 +182,7 @@ def day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Day]:
     root = logging.getLogger()
     before = root.handlers[:]
     root.handlers.clear()
-    configure("json")
+    configure("json", tmp_path / "lab" / "site" / "relay-state" / "relay.log")
     structlog.configure(cache_logger_on_first_use=False)  # or what is logged after this test goes to its ear
     with ExitStack() as stack:
         yield Day(stack, tmp_path, log)
@@ -211,10 +256,13 @@ def test_a_day_with_faults_leaves_nothing_private_anywhere(day: Day) -> None:
         "mail": b"\n".join(day.office.raw),
         "work": records.dump(store.work()).encode(),
         **day.files(),
+        **day.bundle(),
     }
     assert len(day.receipts) >= 4
     assert b'otd_receipts_total{outcome="denied",verb="put"}' in said["metrics"]
     assert "otd.db" in said
+    assert b"delivery handled" in said["bundle/log.json"]
+    assert b"boardroom-codec" in said["bundle/endpoints.json"]
     for name, content in said.items():
         assert content, name
         for secret in day.secrets:
