@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import uuid4
@@ -11,7 +11,7 @@ from uuid import uuid4
 from otd import bookings, causes
 from otd.causes import Found
 from otd.deliveries import condition
-from otd.errors import Retryable
+from otd.errors import Missing, Retryable, Unsupported
 from otd.model import Booked, EndpointState, Meeting, Room, RoomState
 from otd.ports import Bookable, Store
 
@@ -33,10 +33,19 @@ class Probe:
     """The meeting on its way. Use it as a context: whatever happens, at its end the meeting is taken back."""
 
     def __init__(
-        self, store: Store, calendar: Bookable, room: Room, *, start: datetime, dial: str, within: timedelta
+        self,
+        store: Store,
+        calendar: Bookable,
+        room: Room,
+        endpoints: Collection[str],
+        *,
+        start: datetime,
+        dial: str,
+        within: timedelta,
     ) -> None:
-        """`dial` is an address that the invitation states, "" for a meeting without Join."""
+        """`endpoints` show the room; `dial` is an address that the invitation states, "" for a meeting without Join."""
         self._store, self._calendar, self._room, self._within = store, calendar, room, within
+        self._endpoints = frozenset(endpoints)
         body = f"This meeting was booked by `otd probe`; it is taken back at once.\n{f'sip:{dial}' if dial else ''}"
         self._meeting = Meeting(
             id="",
@@ -56,7 +65,9 @@ class Probe:
         self.take_back()
 
     def run(self, said: Callable[[Step], None]) -> None:
-        """There and back. Raises OtdError; Retryable with the cause when a step is not reached within its time."""
+        """There and back. Raises OtdError: Permanent when it cannot get there, before anything is booked; Retryable
+        with the cause when a step is not reached within its time."""
+        self._look_ahead()
         self._began = time.monotonic()
 
         def reached(name: str) -> None:
@@ -79,6 +90,16 @@ class Probe:
         self._until(lambda: self._all(_is_confirmed), "confirmed to be gone")
         reached("confirmed to be gone from its endpoints")
 
+    def _look_ahead(self) -> None:
+        states = {state.endpoint.name: state for state in self._states()}
+        for name in sorted(self._endpoints):
+            if name not in states:
+                cause = Found(code="room_unknown").cause
+                raise Missing(f"endpoint {name}", "the database does not know it yet", cause.mend)
+            if condition(states[name]) == "observed":
+                why = "it is only observed, so nothing of ours is ever put there"
+                raise Unsupported(f"endpoint {name}", why, "`otd pools cutover` puts OTD in charge; then probe again")
+
     def take_back(self) -> None:
         """Remove the meeting from the calendar, if it is there."""
         booked, self._booked = self._booked, None
@@ -98,10 +119,10 @@ class Probe:
             time.sleep(LOOK)
 
     def _states(self) -> Iterator[EndpointState]:
-        return (state for state in self._store.endpoints() if self._room.name in state.endpoint.rooms)
+        return (state for state in self._store.endpoints() if state.endpoint.name in self._endpoints)
 
     def _all(self, holds: Callable[[EndpointState], bool]) -> bool:
-        return all(holds(state) for state in self._states())
+        return sum(holds(state) for state in self._states()) == len(self._endpoints)
 
     def _cause(self) -> Found:
         """The first thing that is wrong on the way."""

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from otd.causes import Found
     from otd.explain import Explained, Explanation
     from otd.explaining import Step
+    from otd.model import Room
+    from otd.settings import Settings
 
 MARKS = {"ok": "yes", "stop": "NO", "note": "note"}
 
@@ -47,14 +49,14 @@ def explain(room: str | None, at: str | None, passcodes: bool, causes: bool, con
         raise click.UsageError("name a room, such as: otd explain boardroom")
     from zoneinfo import ZoneInfo
 
-    from otd.cli.output import named, print_json, progress
+    from otd.cli.output import print_json, progress
     from otd.cli.reaching import opened_store
     from otd.cli.times import understood
     from otd.explain import Explain
     from otd.wiring import rulebook
 
     settings = settings_of(config)
-    zone = ZoneInfo(named("room", room, settings.rooms).timezone)
+    zone = ZoneInfo(_room(settings, room).timezone)
     with opened_store(settings) as store:
         asked = understood(at, "--at", store.now(), zone) if at else None
         by = Explain(store=store, rooms=settings.rooms, endpoints=settings.endpoints, rules=rulebook(settings))
@@ -65,6 +67,18 @@ def explain(room: str | None, at: str | None, passcodes: bool, causes: bool, con
     else:
         _print(found, zone, passcodes)
     return 0 if found.found.code in ("nothing_wrong", "join_later") else 1
+
+
+def _room(settings: Settings, name: str) -> Room:
+    """The room of this name. Raises BadSetting, which says what was probably meant."""
+    from otd.cli.output import named
+    from otd.errors import BadSetting
+
+    endpoint = settings.endpoints.get(name)
+    if name not in settings.rooms and endpoint is not None:
+        mend = " or ".join(f"`otd explain {room}`" for room in endpoint.rooms)
+        raise BadSetting(f"room {name}", "it is an endpoint; what is explained is a room that it shows", mend)
+    return named("room", name, settings.rooms)
 
 
 def _print_causes(as_json: bool) -> None:

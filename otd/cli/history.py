@@ -30,7 +30,8 @@ def history(name: str | None, since: str | None, until: str | None, limit: int, 
     """Show what happened to NAME: an endpoint, a room, a pool, a calendar, a relay, `rules` or `settings`.
 
     Of an endpoint: its lists by revision, what was sent, what was found, and what it is. Only changes are told: a
-    read-back that found what the last one found is no line. Without NAME: what people did, and how rules changed.
+    read-back that found what the last one found is no line. Of a room: since when it could not be read, the brake, and
+    what people did. Without NAME: what people did, and how rules changed.
     """
     from zoneinfo import ZoneInfo
 
@@ -61,7 +62,14 @@ def history(name: str | None, since: str | None, until: str | None, limit: int, 
         print_table(heads, [_cells(line, zone) for line in lines])
     else:
         click.echo("Nothing is kept of it in that time.")
+    if name and name in settings.rooms and not as_json and (shown_on := _endpoints_of(settings, name)):
+        click.echo(f"What its screens were told: {', '.join(f'otd history {one}' for one in shown_on)}")
     return 0
+
+
+def _endpoints_of(settings: Settings, room: str) -> list[str]:
+    """The endpoints that show it and have another name."""
+    return [one.name for one in settings.endpoints.values() if room in one.rooms and one.name != room]
 
 
 def _things(settings: Settings, name: str | None) -> tuple[str, ...]:

@@ -22,7 +22,8 @@ def probe(room: str, within: str, config: str, as_json: bool) -> int:
 
     `otd run` or the workers do the work; this only books, looks and takes back, also at Ctrl-C. The meeting lies at the
     end of the days that are shown, where it is in nobody's way, and has Join when own_domains names a domain. In a
-    folder it can always be booked; by Graph it takes Calendars.ReadWrite for the room.
+    folder it can always be booked; by Graph it takes Calendars.ReadWrite for the room; on Exchange Server OTD only
+    reads, so that nothing can be booked there.
     """
     import signal
     from datetime import timedelta
@@ -47,7 +48,9 @@ def probe(room: str, within: str, config: str, as_json: bool) -> int:
     bookable = wiring.bookable(calendar)
     if bookable is None:
         kind = settings.calendars[found.calendar].kind
-        raise Unsupported(f"calendar {found.calendar}", f"meetings cannot be booked by {kind}", "probe another room")
+        why = f"meetings cannot be booked by {kind}: there OTD has no right but to read"
+        mend = f"book one in Outlook and follow it with `otd explain {room}`, or probe a room of another calendar"
+        raise Unsupported(f"calendar {found.calendar}", why, mend)
     signal.signal(signal.SIGTERM, _interrupted)
     domains = settings.policy.own_domains
     with opened_store(settings) as store:
@@ -62,7 +65,7 @@ def probe(room: str, within: str, config: str, as_json: bool) -> int:
 
         try:
             with (
-                Probe(store, bookable, found, start=start, dial=dial, within=longest) as probing,
+                Probe(store, bookable, found, shown_on, start=start, dial=dial, within=longest) as probing,
                 progress(lambda: doing[0]),
             ):
                 probing.run(said)

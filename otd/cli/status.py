@@ -27,7 +27,7 @@ def status(whole: bool, watch: bool, config: str, as_json: bool) -> int:
 
     Of a big fleet it shows numbers, and one by one only what needs a look. Looks into the database only, so it works
     beside a running `otd run` and after it was stopped. The exit code is 1 when an endpoint or a room fails or needs a
-    person, when an alert stands, or when the brake holds something.
+    person, when an alert stands, when the brake holds something, or when nobody works on what is due.
     """
     if watch and as_json:
         raise click.UsageError("--watch is for people, --json for machines: choose one")
@@ -46,19 +46,16 @@ def status(whole: bool, watch: bool, config: str, as_json: bool) -> int:
 
 
 def _look(settings: Settings, *, whole: bool) -> dict[str, Any]:
+    from otd.cli.reaching import opened_store
     from otd.cli.status_report import credentials, report
-    from otd.wiring import store
 
-    database = store(settings)
-    try:
-        return report(database, whole=whole) | {"credentials": credentials(settings)}
-    finally:
-        database.close()
+    with opened_store(settings) as store:
+        return report(store, whole=whole) | {"credentials": credentials(settings)}
 
 
 def _code(found: dict[str, Any]) -> int:
     failing = any(row["error"] for kind in ("rooms", "endpoints") for row in found[kind])
-    return 1 if failing or found["held"] or found["alerts"] else 0
+    return 1 if failing or found["held"] or found["alerts"] or found["idle_since"] else 0
 
 
 def _watch(settings: Settings, whole: bool) -> int:
@@ -108,6 +105,10 @@ def _print_counts(found: dict[str, Any], now: datetime) -> None:
         said = ", ".join(f"{number} {_word(state)}" for state, number in states.items())
         click.echo(f"{kind:<10} {sum(states.values()):>6}  {said}".rstrip())
     click.echo(f"{'next due':<10} {until(counts['next_due'], now):>6}")
+    if found["idle_since"]:
+        click.echo(
+            f"\nNobody works on what is due since {ago(found['idle_since'], now)}: start `otd run`, or the workers."
+        )
 
 
 def _word(state: str) -> str:

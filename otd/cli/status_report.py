@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from otd.store.sql import SqlStore
 
 FEW = 25  # rooms or endpoints; of more only those that need a look are told one by one
+OVERDUE = timedelta(minutes=1)
 MOST = 100  # of those that need a look, so many are told one by one
 BY_ITS_WORK = ("waiting", "unread", "leaving", "placed", "observed", "overwritten", "refused elsewhere")
 """Conditions in which the work row, and not the last receipt, says what is wrong, if anything is."""
@@ -38,6 +39,7 @@ def report(store: SqlStore, *, whole: bool = True) -> dict[str, Any]:
     due = [row.due for row in rows if not row.leased and not row.parked]
     return {
         "at": now.isoformat(timespec="seconds"),
+        "idle_since": _iso(idle_since(rows, {lane.name for lane in store.lanes() if lane.paused_until}, now)),
         "counts": {
             "rooms": _summed(counts.rooms),
             "endpoints": _summed(counts.endpoints),
@@ -88,6 +90,15 @@ def report(store: SqlStore, *, whole: bool = True) -> dict[str, Any]:
             for lane in store.lanes()
         ],
     }
+
+
+def idle_since(rows: Iterable[WorkState], paused: Collection[str], now: datetime) -> datetime | None:
+    """Since when nobody takes what is due; None while somebody works, and while nothing is overdue but in lanes that
+    are paused."""
+    if any(row.leased for row in rows):
+        return None
+    due = min((row.due for row in rows if not row.parked and row.lane not in paused), default=now)
+    return due if due <= now - OVERDUE else None
 
 
 def _telling(lane: str, rows: tuple[WorkState, ...], told: Mapping[str, int]) -> dict[str, Any]:

@@ -52,6 +52,7 @@ def test_every_cause_is_listed_with_its_mend(otd: Otd) -> None:
     ("arguments", "said"),
     [
         (("bord",), "did you mean board?"),
+        (("board-codec",), "it is an endpoint; what is explained is a room that it shows (`otd explain board`)"),
         ((), "name a room"),
         (("board", "--at", "teatime"), "write it like"),
         (("board", "--at", ""), "calendar_unread"),

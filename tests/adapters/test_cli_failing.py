@@ -61,6 +61,7 @@ def test_it_is_left_alone_and_comes_back_when_it_is_asked_for(installed: Otd) ->
     assert rows(installed)["board"]["parked"] is False
     words = [line["word"] for line in json.loads(installed("history", "board", "--json").out)]
     assert words == ["skip", "retry"]
+    assert "screens were told: otd history board-codec" in installed("history", "board").out
 
 
 def test_history_without_a_name_is_what_people_did(installed: Otd) -> None:

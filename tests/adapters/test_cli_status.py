@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from otd.cli.status_report import idle_since
 from otd.errors import Denied
 from otd.model import Alert, Endpoint, Failed, Room
 from otd.store.sql import SqlStore
@@ -64,6 +65,25 @@ def test_a_small_fleet_is_shown_whole(otd: Otd, store: SqlStore) -> None:
     assert "that need a look" not in said.out
     assert "the password was refused" in said.out
     assert "e0: Set it." in said.out
+
+
+def test_before_anything_ran_that_is_said(otd: Otd, tmp_path: Path) -> None:
+    an_installation(tmp_path)
+    said = otd("status")
+    assert (said.code, said.out) == (1, "")
+    assert "there is no database yet (start `otd run` once)" in said.err
+    assert not (tmp_path / "otd.db").exists()
+
+
+def test_that_nobody_works_is_said(otd: Otd, store: SqlStore) -> None:
+    fleet(store, 1)
+    assert "Nobody works" not in otd("status").out
+    now = store.now()
+    rows = tuple(replace(row, due=now - timedelta(minutes=3)) for row in store.work())
+    assert idle_since(rows, (), now) == now - timedelta(minutes=3)
+    assert idle_since(rows, {row.lane for row in rows}, now) is None
+    assert idle_since((*rows, replace(rows[0], leased=True)), (), now) is None
+    assert idle_since([replace(row, due=now) for row in rows], (), now) is None
 
 
 def test_of_a_big_fleet_numbers_come_first_and_then_what_needs_a_look(otd: Otd, store: SqlStore) -> None:

@@ -91,9 +91,28 @@ def test_what_is_not_reached_is_said_with_its_cause(scene: Scene, centre: Centre
 
 
 def test_what_cannot_be_booked_is_said_before(scene: Scene, centre: Centre, capfd: pytest.CaptureFixture[str]) -> None:
-    for room, words in (("atrium", "meetings cannot be booked by ews"), ("bordroom", "did you mean boardroom?")):
+    for room, words in (
+        ("atrium", "by ews: there OTD has no right but to read"),
+        ("bordroom", "did you mean boardroom?"),
+    ):
         assert cli.call(["probe", room, "--config", str(scene.config)]) != 0
         assert words in capfd.readouterr().err
     scene.graph.may_write = False
     _, said = probe(scene, "boardroom").communicate(timeout=60)
     assert b"needs Calendars.ReadWrite" in said
+
+
+def test_an_endpoint_that_is_only_observed_is_said_before(
+    scene: Scene, centre: Centre, capfd: pytest.CaptureFixture[str]
+) -> None:
+    centre.store.cut_over("hq", "observe")
+    assert cli.call(["probe", "library", "--config", str(scene.config)]) != 0
+    assert "only observed" in capfd.readouterr().err
+
+
+def test_before_anything_runs_nothing_is_said_to_have_arrived(scene: Scene, capfd: pytest.CaptureFixture[str]) -> None:
+    Centre(load(scene.config, {})).store.close()
+    assert cli.call(["probe", "library", "--config", str(scene.config)]) != 0
+    said = capfd.readouterr()
+    assert (said.out, "Start `otd run`" in said.err) == ("", True)
+    assert not (scene.room_folder("library") / NAME).exists()
