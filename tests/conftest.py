@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +13,11 @@ from hypothesis import HealthCheck, settings
 # a busy machine is slow, not wrong
 settings.register_profile("otd", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("otd")
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Two processes for each core: scenarios wait for servers and clocks about half of their time."""
+    return 2 * (os.cpu_count() or 1)
 
 
 @pytest.fixture(autouse=True)

@@ -67,6 +67,7 @@ def work(house: House, name: str = "board") -> WorkState:
 
 def test_a_reboot_that_loses_the_list_is_told_from_a_drift_by_the_uptime(house: House) -> None:
     codec = house.codecs["board"]
+    codec.faults.slow = timedelta(milliseconds=500)  # what was found stands until the list is there again
     codec.reboot(takes=timedelta(seconds=1))
     comes(lambda: house.state("board").found == "rebooted", "the reboot")
     comes(lambda: house.is_right("board"), "the list")
