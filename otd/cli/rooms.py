@@ -105,8 +105,9 @@ def import_(file: str, prune: bool, yes: bool, config: str, as_json: bool, **def
     """Import rooms and endpoints from a table.
 
     FILE.csv has a row for each room, with its endpoint if it has one. Columns, in any order: room, calendar, mailbox,
-    label, timezone; endpoint, kind, address, pool, credential, trust, interface, endpoint_label; rooms (several, for
-    an endpoint in a row of its own). An endpoint that stands in several rows shows all their rooms.
+    label, timezone; endpoint, kind, address, pool, credential, trust, tls, interface, device, model, mode,
+    endpoint_label; rooms (several, for an endpoint in a row of its own). An endpoint that stands in several rows shows
+    all their rooms.
 
     Shows what would be added and changed, and asks before it writes (--yes does not ask). What is imported lies in
     otd.d/imported.toml beside otd.toml, which stays as you wrote it; importing the same file again changes nothing. A

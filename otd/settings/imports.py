@@ -3,8 +3,9 @@
 One row is a room, an endpoint, or a room with its endpoint. Columns, in any order:
 
     room, calendar, mailbox, label, timezone              of the room
-    endpoint, kind, address, pool, credential,            of the endpoint that shows it; a row with an address and no
-    trust, interface, endpoint_label                      endpoint calls it like the room, with -codec
+    endpoint, kind, address, pool, credential,            of the endpoint that shows it; a row with an address,
+    trust, tls, interface, device, model, mode,           device or model and no endpoint calls it like the room, with
+    endpoint_label                                        -codec
     rooms                                                 of an endpoint that has a row without a room: names, spaced
 
 An endpoint that stands in several rows shows the rooms of all of them. `name` and `label` alone mean the room's, or
@@ -28,7 +29,12 @@ from otd.settings.mistakes import Mistake, did_you_mean
 from otd.settings.tables import EndpointTable, RoomTable
 
 ROOM = ("calendar", "mailbox", "label", "timezone")
-ENDPOINT = ("kind", "address", "pool", "credential", "trust", "interface", "endpoint_label")
+ENDPOINT = (
+    *("kind", "address", "pool", "credential", "trust", "tls", "interface", "device", "model", "mode"),
+    "endpoint_label",
+)
+NAMELESS = ("address", "device", "model")
+"""Columns that say that a row has an endpoint, though it has no name of its own."""
 COLUMNS = ("room", *ROOM, "endpoint", *ENDPOINT, "rooms")
 LARGEST = 16 * 1024 * 1024
 HEAD = "# Written by `otd rooms import`: the next import of the same names changes them here.\n"
@@ -135,7 +141,7 @@ def _columns(found: Imported, line: int, head: Sequence[str]) -> list[str]:
 
 def _row(found: Imported, line: int, cells: dict[str, str]) -> None:
     room, endpoint = cells.get("room", ""), cells.get("endpoint", "")
-    if not endpoint and room and cells.get("address"):
+    if not endpoint and room and any(cells.get(key) for key in NAMELESS):
         endpoint = f"{room}-codec"
     if not room and not endpoint:
         found.mistake(line, "room", "neither a room nor an endpoint is named", "fill in room, endpoint or both")

@@ -57,6 +57,23 @@ def test_a_row_may_hold_a_room_and_its_endpoint() -> None:
     }
 
 
+def test_a_row_may_hold_an_endpoint_of_any_kind() -> None:
+    found = table(
+        "room,calendar,endpoint,kind,address,device,model,tls,mode\n"
+        "a,office,,webex,,Y2lzY28,,,observe\n"
+        "b,office,,polycom,,,hdx,,\n"
+        "c,office,c-unit,polycom,,,gs,,\n"
+        "d,office,,cisco,192.0.2.1,,,legacy,\n"
+    )
+    assert found.mistakes == []
+    assert found.tables["endpoints"] == {
+        "a-codec": {"kind": "webex", "device": "Y2lzY28", "mode": "observe", "rooms": ["a"]},
+        "b-codec": {"kind": "polycom", "model": "hdx", "rooms": ["b"]},
+        "c-unit": {"kind": "polycom", "model": "gs", "rooms": ["c"]},
+        "d-codec": {"kind": "cisco", "address": "192.0.2.1", "tls": "legacy", "rooms": ["d"]},
+    }
+
+
 def test_an_endpoint_in_several_rows_shows_all_their_rooms() -> None:
     found = table("room,calendar,endpoint,address\na,office,wall,192.0.2.1\nb,office,wall,\nb,office,wall,192.0.2.1")
     assert found.mistakes == []
