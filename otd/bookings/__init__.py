@@ -41,16 +41,16 @@ def of_room(
     The same meetings in any order give the same bookings. A booking never carries a dial string that is not allowed.
     `read` may be one that remembers what it has read.
     """
-    best: dict[str, tuple[tuple[object, ...], Booking]] = {}
+    best: dict[str, tuple[Meeting, Booking]] = {}
     for meeting in meetings:
         if not is_listed(meeting, policy) or not window.overlaps(meeting.start, meeting.end):
             continue
         join = read(meeting, site)
         dialled = dial_for(join, meeting, plan, policy, room=room.name, endpoint=endpoint.name)
         booking = _booking(room, meeting, join, dialled, policy)
-        rank = _rank(meeting, booking)
-        if booking.id not in best or rank < best[booking.id][0]:
-            best[booking.id] = (rank, booking)
+        other = best.get(booking.id)
+        if other is None or _rank(meeting, booking) < _rank(*other):
+            best[booking.id] = (meeting, booking)
     found = (booking for _, booking in best.values() if booking.dial or policy.without_video)
     return tuple(sorted(found, key=_order))
 
