@@ -35,9 +35,7 @@ ENDPOINTS = {
 }
 """What stands in each room: Cisco endpoints, and in the huddle a Polycom one, which fetches."""
 PATIENCE = timedelta(seconds=40)
-LOOKS = timedelta(
-    seconds=120
-)  # endpoints are read back every 30 seconds here, and may be too busy to say what they are
+LOOKS = timedelta(seconds=120)  # endpoints are read back every 30 seconds, and may be too busy to say what they are
 LENGTH = timedelta(minutes=30)
 
 
@@ -159,8 +157,8 @@ class Office:
 
     def empty(self, room: str) -> None:
         """Nothing is booked in the room any more."""
-        if room == "library":
-            for path in self.scene.room_folder(room).glob("*.ics"):
+        if (folder := self.scene.room_folder(room)).exists():
+            for path in folder.glob("*.ics"):
                 path.unlink()
         else:
             self.scene.mailbox(room).clear()
@@ -168,7 +166,7 @@ class Office:
     def book(self, room: str, body: str = "teams-poly.html", **fields: Any) -> str:
         """Book the meeting in question, the only one in its room; its id. `body` is a file of the lab's, or a text."""
         self.empty(room)
-        meeting = replace(self._meeting(body), **fields)
+        meeting = replace(self.meeting(body), **fields)
         if room == "library":
             self.scene.room_folder(room).joinpath("meeting.ics").write_bytes(as_ics(meeting))
             return meeting.uid
@@ -178,7 +176,8 @@ class Office:
         """The organiser sends it again, as it should be."""
         self.book(room, body, **fields)
 
-    def _meeting(self, body: str) -> Meeting:
+    def meeting(self, body: str) -> Meeting:
+        """The meeting in question, with this body."""
         usual = self.scene.meeting(BOOKED[0])
         file = resources.files("otd.lab") / "data" / body if "\n" not in body and len(body) < 60 and body else None
         text = file.read_text(encoding="utf-8") if file is not None and file.is_file() else body

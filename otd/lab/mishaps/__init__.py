@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from otd.lab.mishaps import calendars, endpoints, meetings, relays, rules
+from otd.lab.mishaps import brake, calendars, endpoints, meetings, relays, rules
 from otd.lab.mishaps.mishap import HEALED, Mishap
 
 MISHAPS: tuple[Mishap, ...] = (
     *calendars.MISHAPS,
     *meetings.MISHAPS,
     *rules.MISHAPS,
+    *brake.MISHAPS,
     *relays.MISHAPS,
     *endpoints.MISHAPS,
 )
