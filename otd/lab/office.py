@@ -37,6 +37,7 @@ ENDPOINTS = {
 PATIENCE = timedelta(seconds=40)
 LOOKS = timedelta(seconds=120)  # endpoints are read back every 30 seconds, and may be too busy to say what they are
 LENGTH = timedelta(minutes=30)
+SOON = timedelta(seconds=10)  # ahead of now, by the time the command has started
 
 
 class Office:
@@ -96,9 +97,10 @@ class Office:
             raise Unreachable(f"otd {' '.join(arguments)}", (done.stderr or done.stdout).strip()[-300:])
 
     def explain(self, room: str) -> tuple[dict[str, Any], float]:
-        """What `otd explain` says of the meeting in question, and how many seconds it took, with its start."""
+        """What `otd explain` says of the meeting in question, and how many seconds it took, with its start. It is asked
+        as people ask: of now, or of what comes, and not of a time before the endpoint was looked at."""
         began = time.monotonic()
-        at = (self.start + timedelta(seconds=30)).isoformat()
+        at = max(self.start + timedelta(seconds=30), datetime.now(UTC) + SOON).isoformat()
         done = self.otd("explain", room, "--at", at, "--json")
         if not done.stdout:
             raise Unreachable("otd explain", done.stderr.strip()[-300:])

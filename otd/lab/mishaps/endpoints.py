@@ -117,12 +117,20 @@ def _as_before(office: Office) -> None:
     office.settle(ROOM)
 
 
+def _hides(facts: Facts) -> bool:
+    return "TentativeMeetings" in facts.hides
+
+
+def _is_off(facts: Facts) -> bool:
+    return abs(facts.clock_offset or timedelta(0)) > findings.CLOCK
+
+
 def _hidden(office: Office) -> None:
     _setting("TentativeMeetings", "Hidden")(office)
     office.book(ROOM, show_as="tentative")
     office.settle(ROOM)
     office.push(ROOM)
-    office.learn(ROOM, findings.is_amiss)
+    office.learn(ROOM, _hides)
 
 
 def _observed(office: Office) -> None:
@@ -220,7 +228,7 @@ MISHAPS = (
     _mishap(
         "its clock is wrong",
         "clock_wrong",
-        _codec(_clock(timedelta(minutes=7)), learned=findings.is_amiss),
+        _codec(_clock(timedelta(minutes=7)), learned=_is_off),
         _retried(_clock(timedelta(0)), learned=_is_well),
     ),
     _mishap(
