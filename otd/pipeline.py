@@ -63,10 +63,12 @@ class Pipeline:
         more: Mapping[WorkKind, Callable[[str], Settled]] | None = None,
         metrics: Metrics | None = None,
         elsewhere: Mapping[str, tuple[str, ...]] | None = None,
+        wake: Callable[[], None] = lambda: None,
     ) -> None:
         """`provision` makes a relay's user at the broker, or removes it; see otd.provisioning. `more` are use cases for
-        other kinds of work, by kind. `elsewhere`: see otd.refresh.Refresh."""
-        self._store, self._bus, self._rules = store, bus, rules
+        other kinds of work, by kind. `elsewhere`: see otd.refresh.Refresh. `wake` is called when a lane has room for
+        more before a piece of work is done."""
+        self._store, self._bus, self._rules, self._wake = store, bus, rules, wake
         self._metrics = metrics or Metrics()
         self._refresh = Refresh(
             store=store,
@@ -78,7 +80,6 @@ class Pipeline:
             metrics=self._metrics,
         )
         self._todo: dict[WorkKind, Callable[[str], Settled]] = {
-            "refresh": self.refresh_room,
             "deliver": self.deliver_endpoint,
             "tidy": self.tidy_up,
             "provision": provision,
@@ -88,9 +89,15 @@ class Pipeline:
     def carry_out(self, work: Work) -> Settled:
         """Do the piece of work and say when it is due again."""
         try:
+            if work.kind == "refresh":
+                return self._refresh.room(work.name, has_read=lambda: self._leave_lane(work))
             return self._todo[work.kind](work.name)
         except OtdError as error:
             return self._failed(error, work.attempt)
+
+    def _leave_lane(self, work: Work) -> None:
+        self._store.leave_lane(work)
+        self._wake()
 
     # refresh ------------------------------------------------------------------------------------------------------
 

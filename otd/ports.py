@@ -287,14 +287,19 @@ class Store(Protocol):
     def claim(self, owner: str, *, limit: int, lease: timedelta, kinds: tuple[WorkKind, ...] = ()) -> tuple[Work, ...]:
         """Due rows, the longest overdue first, now leased to `owner` under a new token.
 
-        From a lane at most its cap minus what is leased there, and nothing while it is paused. A lease that ran out
-        counts as free.
+        From a lane at most its cap minus what is leased there and has not left it, and nothing while it is paused. A
+        lease that ran out counts as free.
         """
         ...
 
     def begin(self, work: Work) -> bool:
         """Whether this claim still holds (same token, lease not run out) and its lane is not paused; its lease starts
         anew. If not, it must be dropped."""
+        ...
+
+    def leave_lane(self, work: Work) -> None:
+        """What is left to do of this claim asks its lane nothing: the lane may run another in its place. It stays
+        leased; a claim that holds no longer changes nothing."""
         ...
 
     def finish(self, work: Work, settled: Settled) -> None:

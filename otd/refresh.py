@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from threading import Lock
@@ -113,9 +113,10 @@ class Refresh:
         self._known: dict[str, _Known] = {}
         self._lock, self._other = Lock(), rules  # the rulebook that is in force, when that is not our own
 
-    def room(self, name: str) -> Settled:
+    def room(self, name: str, *, has_read: Callable[[], None] = lambda: None) -> Settled:
         """Read the room's window; compute the lists of its endpoints; store those that changed. A reading that failed
-        changes nothing on any screen. Raises OtdError with what the reading failed of."""
+        changes nothing on any screen. `has_read` is called when a reading is there that takes a while to work up: the
+        calendar is asked nothing from then on. Raises OtdError with what the reading failed of."""
         room = self._rooms.get(name)
         if room is None or room.calendar not in self._calendars:
             raise Missing(f"room {name}", "it is no longer configured")
@@ -125,12 +126,16 @@ class Refresh:
         began = time.monotonic()
         reading, calendar = self._read(room, window, rules, standing)
         self._metrics.reading(calendar, _outcome(reading), timedelta(seconds=time.monotonic() - began))
+        parts = None if isinstance(reading, Failed) else self._remembered(room, reading, rules)
+        if parts is None and not isinstance(reading, Failed):
+            has_read()
         if self._store.save_reading(reading):
             _log_change(room, calendar, reading)
         if isinstance(reading, Failed):
             raise reading.error
+        parts = self._parts_of(room, reading, rules) if parts is None else parts
         before: Parts = {e.name: self._store.part(e.name, name) for e in self._shown_on[name]}
-        after = self._computed(room, reading, rules, before, standing)
+        after = self._thawed(room, reading, rules, parts, before) if standing.frozen else dict(parts)
         for one in self._held(room, calendar, window, before, after, standing):
             if one.room == name:
                 after |= dict(one.parts)
@@ -181,32 +186,37 @@ class Refresh:
                 self._other = in_force(self._store, self._own)
             return self._other
 
-    def _computed(
-        self, room: Room, reading: Complete | Empty, rules: Rulebook, before: Parts, standing: Standing
+    def _thawed(
+        self,
+        room: Room,
+        reading: Complete | Empty,
+        rules: Rulebook,
+        parts: Mapping[str, tuple[Booking, ...]],
+        before: Parts,
     ) -> dict[str, tuple[Booking, ...]]:
-        found = dict(self._parts_of(room, reading, rules))
-        if not standing.frozen:
-            return found
+        """What endpoints show while rules are held: of meetings that did not change, what they showed before."""
         unchanged = self._store.unchanged(reading, bodies=rules.bodies)
         same = frozenset(bookings.id_of(room, m) for m in reading.meetings if m.id in unchanged)
-        return {name: brake.frozen(before[name] or (), part, same) for name, part in found.items()}
+        return {name: brake.frozen(before[name] or (), part, same) for name, part in parts.items()}
+
+    def _remembered(
+        self, room: Room, reading: Complete | Empty, rules: Rulebook
+    ) -> Mapping[str, tuple[Booking, ...]] | None:
+        """What the room's endpoints should show of it, when the meetings in the window are what they were."""
+        known = self._known.get(room.name)
+        if known is not None and known.meetings == _hash(reading) and known.rules is rules:
+            return known.parts
+        return None
 
     def _parts_of(self, room: Room, reading: Complete | Empty, rules: Rulebook) -> Mapping[str, tuple[Booking, ...]]:
-        """What the room's endpoints should show of it. While the meetings in the window stay as they were, so does
-        that; they are remembered by their hash, which covers every field and is keyed by this process. A calendar may
-        give more than was asked for: what lies outside waits until the window reaches it."""
-        inside = tuple(m for m in reading.meetings if reading.window.overlaps(m.start, m.end))
-        meetings = hash(inside)
-        known = self._known.get(room.name)
-        if known is not None and known.meetings == meetings and known.rules is rules:
-            return known.parts
+        """What the room's endpoints should show of it."""
         parts = {
             endpoint.name: bookings.of_room(
                 room, endpoint, reading.meetings, rules.plan, rules.site, rules.policy, reading.window
             )
             for endpoint in self._shown_on[room.name]
         }
-        self._known[room.name] = _Known(meetings, rules, parts)
+        self._known[room.name] = _Known(_hash(reading), rules, parts)
         return parts
 
     # the brake ----------------------------------------------------------------------------------------------------
@@ -281,6 +291,12 @@ class Refresh:
             bookings=len(wanted.bookings),
             rooms=sorted(fresh),
         )
+
+
+def _hash(reading: Complete | Empty) -> int:
+    """Of the meetings in the window: it covers every field and is keyed by this process. A calendar may give more than
+    was asked for: what lies outside waits until the window reaches it."""
+    return hash(tuple(m for m in reading.meetings if reading.window.overlaps(m.start, m.end)))
 
 
 def _outcome(reading: Reading) -> str:

@@ -383,6 +383,7 @@ class Centre:
             more={**self.guard.work, "subscribe": subscribing.room},
             elsewhere=settings.elsewhere(),
             metrics=self.metrics,
+            wake=lambda: self.executor.wake(),
         )
         self.executor: Executor = (
             executor(self.store, self.pipeline)

@@ -17,7 +17,7 @@ from urllib.parse import quote, unquote, urlencode
 from otd.calendars import graph_booking
 from otd.calendars.access import GraphAccess
 from otd.calendars.graph_batch import Batches
-from otd.calendars.graph_line import Call, GraphLine
+from otd.calendars.graph_line import STRANGE, Call, GraphLine, decoded
 from otd.calendars.graph_subscriptions import renew, subscribe
 from otd.calendars.memo import Memo
 from otd.calendars.owners import Owners
@@ -46,7 +46,6 @@ PAGE_LIMIT = 32 * 1024 * 1024
 READ_LIMIT = 64 * 1024 * 1024
 _OF_MAILBOX = re.compile(r"[#/]users\('(?P<mailbox>(?:[^']|'')*)'\)", re.IGNORECASE)
 CHANGED = "the mailbox changed while its pages were read"
-_STRANGE = "look for a proxy or a sign-in page on the way to Graph"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +114,18 @@ class GraphCalendar:
     def _meetings(self, room: Room, window: Window, call: Call) -> tuple[Meeting, ...]:
         """All that Graph gives for the window, or for a little more. Raises OtdError and TimeoutError."""
         where, zone = call.where, zone_of(room)
-        url = self._view(room.mailbox, window)
-        body = (self._line if room.mailbox in self._read else self._batches).get(url, call)
-        self._read.add(room.mailbox)
-        key, digest = (room.mailbox, room.timezone), sha256(body).digest()
-        kept = self._memo.get(key)
-        if kept is not None and kept.digest == digest:
-            return kept.meetings
-        page, size = _page(body, room.mailbox, where), len(body)
+        url, key = self._view(room.mailbox, window), (room.mailbox, room.timezone)
+        kept, digest, size = self._memo.get(key), b"", 0
+        if room.mailbox in self._read:
+            body = self._line.get(url, call)
+            digest, size = sha256(body).digest(), len(body)
+            if kept is not None and kept.digest == digest:
+                return kept.meetings
+            page = _page(decoded(body, where), room.mailbox, where)
+        else:
+            stated = self._batches.get(url, call)
+            self._read.add(room.mailbox)
+            page = _page(stated, room.mailbox, where)
         events = page.events
         if page.link:
             pages, size = self._followed(page, url, size, room, call)
@@ -132,7 +135,8 @@ class GraphCalendar:
             events = self._all_of(pages, room, call)
         meetings = _as_meetings(events, zone, where)
         self._owners.claim(room.mailbox, (m.id for m in meetings), where)
-        self._memo.put(key, _Kept(digest, meetings), size)
+        if digest:
+            self._memo.put(key, _Kept(digest, meetings), size)
         return meetings
 
     def _all_of(self, pages: Mapping[str, _Page], room: Room, call: Call) -> dict[str, Any]:
@@ -144,7 +148,7 @@ class GraphCalendar:
         events: dict[str, Any] = {}
         *before_the_last, last = pages.items()
         for url, page in before_the_last:
-            again = _page(self._line.get(url, call), room.mailbox, call.where)
+            again = _page(decoded(self._line.get(url, call), call.where), room.mailbox, call.where)
             if again.events != page.events:
                 raise Truncated(call.where, CHANGED)
         for _, page in (*before_the_last, last):
@@ -159,13 +163,13 @@ class GraphCalendar:
             if page.link in followed or len(followed) >= PAGES:
                 raise Truncated(where, f"Graph's pages do not end ({len(followed)} were read)")
             if not page.link.startswith(f"{self._root}/"):
-                raise Garbled(where, "Graph's next page is on another host, which is not asked", _STRANGE)
+                raise Garbled(where, "Graph's next page is on another host, which is not asked", STRANGE)
             url = page.link
             body = self._line.get(url, call)
             size += len(body)
             if size > READ_LIMIT:
                 raise Garbled(where, f"the pages together are larger than {READ_LIMIT} bytes")
-            followed[url] = page = _page(body, room.mailbox, where)
+            followed[url] = page = _page(decoded(body, where), room.mailbox, where)
         return followed, size
 
     def _view(self, mailbox: str, window: Window) -> str:
@@ -187,31 +191,20 @@ class _Page:
     link: str
 
 
-def _page(body: bytes, mailbox: str, where: str) -> _Page:
+def _page(stated: Any, mailbox: str, where: str) -> _Page:
     """One answer of calendarView. Raises Garbled and Truncated."""
-    try:
-        stated = json.loads(body)
-    except (ValueError, RecursionError):
-        raise _unreadable(body, where) from None
     if not isinstance(stated, dict) or not isinstance(stated.get("value"), list):
-        raise Garbled(where, "Graph's answer is not a list of events", _STRANGE)
+        raise Garbled(where, "Graph's answer is not a list of events", STRANGE)
     _same_mailbox(stated.get("@odata.context"), mailbox, where)
     events: dict[str, Any] = {}
     for event in stated["value"]:
         if not isinstance(event, dict) or not isinstance(event.get("id"), str):
-            raise Garbled(where, "Graph's answer holds something that is no event", _STRANGE)
+            raise Garbled(where, "Graph's answer holds something that is no event", STRANGE)
         _merge(events, event["id"], event, where)
     link = stated.get("@odata.nextLink")
     if link is not None and not isinstance(link, str):
-        raise Garbled(where, "Graph's next page has no address", _STRANGE)
+        raise Garbled(where, "Graph's next page has no address", STRANGE)
     return _Page(events, link or "")
-
-
-def _unreadable(body: bytes, where: str) -> OtdError:
-    """JSON that stops in the middle is a page that was cut off; anything else is not from Graph."""
-    if body.lstrip()[:1] == b"{":
-        return Truncated(where, "Graph's answer stops in the middle")
-    return Garbled(where, "the answer is not JSON", _STRANGE)
 
 
 def _merge(events: dict[str, Any], identity: str, event: Any, where: str) -> None:

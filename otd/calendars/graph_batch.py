@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 
 from otd.calendars.graph_errors import refusal
-from otd.calendars.graph_line import Call, GraphLine
+from otd.calendars.graph_line import Call, GraphLine, decoded
 from otd.errors import OtdError, Truncated, Unreachable
 from otd.outbound import Answer
 from otd.ports import Clock
@@ -29,7 +29,7 @@ class _Waiting:
     url: str
     call: Call
     done: bool = False
-    body: bytes = field(default=b"", repr=False)
+    stated: Any = field(default=None, repr=False)
     error: Exception | None = None
 
 
@@ -42,17 +42,19 @@ class Batches:
         self._came = threading.Condition()
         self._gathering: list[_Waiting] = []
 
-    def get(self, url: str, call: Call) -> bytes:
-        """What is there, as GraphLine.get gives it. Raises OtdError and TimeoutError."""
+    def get(self, url: str, call: Call) -> Any:
+        """What is there, decoded. Raises OtdError and TimeoutError."""
         mine = _Waiting(url, call)
         together = self._gathered(mine)
         if len(together) == 1:
-            return self._line.get(url, call)
+            return decoded(self._line.get(url, call), call.where)
         if together:
             self._ask(together)
         if mine.error is not None:
             raise mine.error
-        return mine.body
+        if isinstance(mine.stated, str):
+            return decoded(mine.stated.encode("utf-8", "replace"), call.where)
+        return mine.stated
 
     def _gathered(self, mine: _Waiting) -> Sequence[_Waiting]:
         """Those that this thread is to ask for, its own the first; none when another thread has asked for it, too.
@@ -105,19 +107,16 @@ class Batches:
         return {one["id"]: one for one in found if isinstance(one, dict) and isinstance(one.get("id"), str)}
 
     def _give(self, one: _Waiting, said: Any) -> None:
-        answer = _answer(said)
-        if answer is None:
+        if not isinstance(said, dict) or not isinstance(said.get("status"), int):
             one.error = Truncated(one.call.where, "Graph left this request of a batch unanswered")
-        elif answer.status == 200:
-            one.body = answer.body
+        elif said["status"] == 200:
+            one.stated = said.get("body")
         else:
-            one.error = refusal(answer, where=one.call.where, now=self._clock.now())
+            one.error = refusal(_alone(said), where=one.call.where, now=self._clock.now())
 
 
-def _answer(said: Any) -> Answer | None:
+def _alone(said: Mapping[str, Any]) -> Answer:
     """One answer of a batch as if it had come alone."""
-    if not isinstance(said, dict) or not isinstance(said.get("status"), int):
-        return None
     stated, body = said.get("headers"), said.get("body")
     pairs = stated.items() if isinstance(stated, dict) else ()
     headers = httpx.Headers([(str(name), str(value)) for name, value in pairs])

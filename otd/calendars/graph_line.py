@@ -14,9 +14,11 @@ from otd.calendars.access import GraphAccess
 from otd.calendars.graph_errors import refusal
 from otd.calendars.graph_token import Tokens
 from otd.calendars.trust import must_be_https, trust
-from otd.errors import Garbled, OtdError, Unreachable
+from otd.errors import Garbled, OtdError, Truncated, Unreachable
 from otd.outbound import Answer, Deadline, Http
 from otd.ports import Clock, Secrets
+
+STRANGE = "look for a proxy or a sign-in page on the way to Graph"
 
 
 @dataclass(slots=True)
@@ -103,3 +105,13 @@ class GraphLine:
                 tokens = Tokens(self._access, secrets=self._secrets, http=http, clock=self._clock, where=where)
                 self._opened = http, tokens
             return self._opened
+
+
+def decoded(body: bytes, where: str) -> Any:
+    """What an answer says in JSON. Raises Truncated when it stops in the middle, Garbled when it is not from Graph."""
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        if body.lstrip()[:1] == b"{":
+            raise Truncated(where, "Graph's answer stops in the middle") from None
+        raise Garbled(where, "the answer is not JSON", STRANGE) from None

@@ -5,9 +5,10 @@ Whoever notes a room that goes empty has locked its calendar's lane first, so th
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Select, String, bindparam, delete, func, insert, select, update
 
 from otd import brake
 from otd.brake import Floor
@@ -24,32 +25,7 @@ PAST = 10  # rulings that were in force once, and refused ones, that stay
 
 def standing(tx: Transaction, room: str) -> Standing:
     """See `otd.ports.Store.standing`."""
-    in_force = select(rulings.c.digest).where(rulings.c.state == "force").limit(1).scalar_subquery()
-    is_frozen = select(rulings.c.digest).where(rulings.c.state == "held", rulings.c.frozen).limit(1).scalar_subquery()
-    newest = (
-        select(readings.c.digest)
-        .where(readings.c.room == room)
-        .order_by(readings.c.at.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
-    mark = select(emptied.c.room).where(emptied.c.room == room).scalar_subquery()
-    lane = select(work.c.lane).where(work.c.key == f"refresh:{room}").scalar_subquery()
-    row = tx.connection.execute(
-        select(
-            tx.now.label("now"),
-            in_force.label("rules"),
-            is_frozen.label("frozen"),
-            newest.label("reading"),
-            mark.label("mark"),
-            lane.label("lane"),
-            select(rooms.c.read_at).where(rooms.c.name == room).scalar_subquery().label("read_at"),
-            *(
-                select(column).where(lanes.c.name == lane).scalar_subquery().label(column.name)
-                for column in (lanes.c.budget, lanes.c.asked, lanes.c.day)
-            ),
-        )
-    ).one()
+    row = tx.connection.execute(_stands(tx.now), {"of": room, "its_work": f"refresh:{room}"}).one()
     return Standing(
         now=at(row.now),
         read_at=at_or_none(row.read_at),
@@ -60,6 +36,34 @@ def standing(tx: Transaction, room: str) -> Standing:
         budget=row.budget or 0,
         asked=asked_today(row.asked or 0, row.day or 0, at(row.now)),
         read_on=row.lane or "",
+    )
+
+
+@cache
+def _stands(now: ColumnElement[int]) -> Select[Any]:
+    the_room = bindparam("of", type_=String)
+    in_force = select(rulings.c.digest).where(rulings.c.state == "force").limit(1).scalar_subquery()
+    is_frozen = select(rulings.c.digest).where(rulings.c.state == "held", rulings.c.frozen).limit(1).scalar_subquery()
+    newest = (
+        select(readings.c.digest)
+        .where(readings.c.room == the_room)
+        .order_by(readings.c.at.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    lane = select(work.c.lane).where(work.c.key == bindparam("its_work", type_=String)).scalar_subquery()
+    return select(
+        now.label("now"),
+        in_force.label("rules"),
+        is_frozen.label("frozen"),
+        newest.label("reading"),
+        select(emptied.c.room).where(emptied.c.room == the_room).scalar_subquery().label("mark"),
+        lane.label("lane"),
+        select(rooms.c.read_at).where(rooms.c.name == the_room).scalar_subquery().label("read_at"),
+        *(
+            select(column).where(lanes.c.name == lane).scalar_subquery().label(column.name)
+            for column in (lanes.c.budget, lanes.c.asked, lanes.c.day)
+        ),
     )
 
 

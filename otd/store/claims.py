@@ -194,8 +194,13 @@ def _unpaused(now: ColumnElement[int]) -> Select[str, int, int]:
 
 @cache
 def _leases(now: ColumnElement[int]) -> Select[str, int, int]:
-    leased = select(func.count()).where(work.c.lane == lanes.c.name, work.c.lease_until > now).scalar_subquery()
+    leased = select(func.count()).where(_counts(now)).scalar_subquery()
     return select(lanes.c.name, lanes.c.cap, leased.label("leased")).where(lanes.c.paused_until <= now)
+
+
+def _counts(now: ColumnElement[int]) -> ColumnElement[bool]:
+    """Whether a row of work counts against the cap of this lane."""
+    return and_(work.c.lane == lanes.c.name, work.c.lease_until > now, work.c.asks)
 
 
 @cache
@@ -231,6 +236,7 @@ def _leased(now: ColumnElement[int]) -> ReturningUpdate[Any]:
             again=None,
             lease=length,
             lease_until=now + length,
+            asks=True,
         )
         .returning(work)
     )
@@ -294,6 +300,16 @@ def _begun(now: ColumnElement[int]) -> Update:
     return update(work).where(holds).values(lease_until=now + work.c.lease)
 
 
+def leave_lane(tx: Transaction, item: Work) -> None:
+    """See `otd.ports.Store.leave_lane`."""
+    tx.connection.execute(_left(), _mine(item))
+
+
+@cache
+def _left() -> Update:
+    return update(work).where(_held()).values(asks=False)
+
+
 def give_back(tx: Transaction, item: Work) -> None:
     """Take the lease away, if the claim still holds."""
     tx.connection.execute(update(work).where(_held()).values(owner="", lease_until=0), _mine(item))
@@ -354,10 +370,7 @@ def _shortened(settled: Settled, rng: random.Random) -> int:
 
 def _note_in_lane(tx: Transaction, item: Work, settled: Settled) -> None:
     """What the answer means for the whole lane. Locks it, unless the claim is lost."""
-    lane = select(work.c.lane).where(_held()).scalar_subquery()
-    row = tx.connection.execute(
-        select(lanes, tx.now.label("now")).where(lanes.c.name == lane).with_for_update(), _mine(item)
-    ).one_or_none()
+    row = tx.connection.execute(_its_lane(tx.now), _mine(item)).one_or_none()
     if row is None:
         return
     columns = ("cap", "most", "good", "bad", "asked", "day", "budget", "why")
@@ -367,6 +380,12 @@ def _note_in_lane(tx: Transaction, item: Work, settled: Settled) -> None:
         values = {name: getattr(after, name) for name in columns} | {"paused_until": ms(after.paused_until)}
         values["why"] = line(after.why)
         tx.connection.execute(update(lanes).where(lanes.c.name == row.name).values(values))
+
+
+@cache
+def _its_lane(now: ColumnElement[int]) -> Select[Any]:
+    lane = select(work.c.lane).where(_held()).scalar_subquery()
+    return select(lanes, now.label("now")).where(lanes.c.name == lane).with_for_update()
 
 
 def pause(tx: Transaction, lane: str, until: datetime, why: str) -> None:
@@ -392,7 +411,7 @@ def _outlook(now: ColumnElement[int]) -> Select[int, int, int | None, int, int |
         lanes.c.cap,
         lanes.c.paused_until,
         idle.order_by(work.c.due).limit(1).scalar_subquery().label("idle"),
-        select(func.count()).where(leased).scalar_subquery().label("leased"),
+        select(func.count()).where(_counts(now)).scalar_subquery().label("leased"),
         select(func.min(work.c.lease_until)).where(leased).scalar_subquery().label("freed"),
     )
 
@@ -432,9 +451,7 @@ def states(tx: Transaction) -> tuple[WorkState, ...]:
 
 
 def lane_states(tx: Transaction) -> tuple[LaneState, ...]:
-    leased = (
-        select(func.count()).where(work.c.lane == lanes.c.name, work.c.lease_until > tx.now).scalar_subquery()
-    ).label("leased")
+    leased = select(func.count()).where(_counts(tx.now)).scalar_subquery().label("leased")
     rows = tx.connection.execute(select(lanes, leased, tx.now.label("now")).order_by(lanes.c.name)).all()
     return tuple(
         LaneState(

@@ -15,7 +15,7 @@ from hashlib import sha256
 from threading import Lock
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, exists, insert, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, delete, exists, insert, select, update
 
 from otd import readings as kept_form
 from otd.errors import Missing
@@ -66,10 +66,12 @@ def digest_of(parts: Iterable[bytes]) -> str:
     return sha256(b"".join(sorted(parts))).hexdigest()
 
 
+_NEWEST = select(readings).where(readings.c.room == bindparam("of")).order_by(readings.c.at.desc()).limit(1)
+
+
 def latest(tx: Transaction, room: str) -> Row[Any] | None:
     """The newest reading of the room."""
-    newest = select(readings).where(readings.c.room == room).order_by(readings.c.at.desc()).limit(1)
-    return tx.connection.execute(newest).one_or_none()
+    return tx.connection.execute(_NEWEST, {"of": room}).one_or_none()
 
 
 def digests_of_latest(tx: Transaction, room: str) -> frozenset[bytes]:
@@ -78,15 +80,20 @@ def digests_of_latest(tx: Transaction, room: str) -> frozenset[bytes]:
     return frozenset(_split(newest.meetings)) if newest is not None else frozenset()
 
 
+def sealed(vault: Vault, room: str, texts: Mapping[bytes, str]) -> dict[bytes, bytes]:
+    """What is kept of meetings, by digest, as it goes into rows."""
+    return {digest: vault.seal(_place(room, digest), text) for digest, text in texts.items()}
+
+
 def keep(
     tx: Transaction,
     reading: Complete | Empty,
     found: dict[bytes, Meeting],
-    texts: Mapping[bytes, str],
+    made: Mapping[bytes, bytes],
     *,
     bodies: bool,
 ) -> bool:
-    """See `otd.ports.Store.keep_reading`; `found` are the meetings by digest, `texts` what is kept of some of them."""
+    """See `otd.ports.Store.keep_reading`; `found` are the meetings by digest, `made` the sealed contents of some."""
     locked = tx.connection.execute(select(rooms.c.name).where(rooms.c.name == reading.room).with_for_update())
     if locked.one_or_none() is None:
         raise not_configured(reading.room)
@@ -99,20 +106,16 @@ def keep(
         select(contents.c.digest).where(contents.c.room == reading.room, contents.c.digest.in_(found))
     ).scalars()
     known = {bytes(digest) for digest in stored}
-    new = [
-        {
-            "room": reading.room,
-            "digest": one,
-            "content": tx.vault.seal(
-                _place(reading.room, one), texts.get(one) or records.dump(kept_form.kept(meeting, bodies=bodies))
-            ),
-        }
+    rest = {
+        one: records.dump(kept_form.kept(meeting, bodies=bodies))
         for one, meeting in found.items()
-        if one not in known
-    ]
+        if one not in known and one not in made
+    }
+    new = {one: content for one, content in made.items() if one not in known} | sealed(tx.vault, reading.room, rest)
     if new:
         now = tx.clock()
-        tx.connection.execute(insert(contents), [{**row, "used_at": now} for row in new])
+        rows = [{"room": reading.room, "digest": one, "content": new[one], "used_at": now} for one in new]
+        tx.connection.execute(insert(contents), rows)
     now_or_later = tx.now if before is None else greatest(tx.now, before.at + 1)
     tx.connection.execute(
         insert(readings).values(

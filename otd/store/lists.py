@@ -6,13 +6,14 @@ import json
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, bindparam, func, select, update
 
 from otd.errors import Missing, Unsupported
 from otd.model import Booking, BookingList, Desired, Failed, Reading, Room, RoomState
 from otd.store import audit, claims, records
 from otd.store.tables import at, at_or_none, endpoints, ms, parts, rooms, work
 from otd.store.transaction import Transaction, greatest, line
+from otd.store.vault import Vault
 
 HIGHEST = 2**53  # what JSON carries exactly; as milliseconds it lies 280,000 years ahead
 
@@ -25,11 +26,8 @@ def save_reading_as_before(tx: Transaction, reading: Reading) -> bool:
     """In one statement, when the room is read as it was before, or fails of the same; else nothing, and False."""
     code = line(reading.error.code, 64) if isinstance(reading, Failed) else ""
     as_before = rooms.c.failing_since.is_not(None) if code else rooms.c.failing_since.is_(None)
-    saved = tx.connection.execute(
-        update(rooms)
-        .where(rooms.c.name == reading.room, as_before, rooms.c.code == code)
-        .values(_failed(tx, reading) | _read(tx, reading))
-    )
+    which = (rooms.c.name == reading.room, as_before, rooms.c.code == code)
+    saved = tx.connection.execute(update(rooms).where(*which).values(_failed(tx, reading) | _read(tx, reading)))
     return saved.rowcount == 1
 
 
@@ -59,28 +57,38 @@ def _failed(tx: Transaction, reading: Reading) -> dict[str, object]:
 def _read(tx: Transaction, reading: Reading) -> dict[str, object]:
     if isinstance(reading, Failed):
         return {}
-    problems = tx.vault.seal(f"rooms/{reading.room}/problems", records.dump(reading.problems))
-    return {"read_at": tx.now, "meetings": len(reading.meetings), "problems": problems if reading.problems else None}
+    problems = None
+    if reading.problems:
+        problems = tx.vault.seal(f"rooms/{reading.room}/problems", records.dump(reading.problems))
+    return {"read_at": tx.now, "meetings": len(reading.meetings), "problems": problems}
+
+
+_THE_PART = select(parts.c.bookings).where(parts.c.endpoint == bindparam("of"), parts.c.room == bindparam("its_room"))
+_PUT_PART = (
+    update(parts)
+    .where(parts.c.endpoint == bindparam("of"), parts.c.room == bindparam("its_room"))
+    .values(bookings=bindparam("sealed"), starts=bindparam("its_starts"), summary=bindparam("in_short"))
+)
+_THE_ENDPOINT = select(endpoints).where(endpoints.c.name == bindparam("of"))
 
 
 def part(tx: Transaction, endpoint: str, room: str) -> tuple[Booking, ...] | None:
-    sealed = tx.connection.execute(
-        select(parts.c.bookings).where(parts.c.endpoint == endpoint, parts.c.room == room)
-    ).scalar()
+    sealed = tx.connection.execute(_THE_PART, {"of": endpoint, "its_room": room}).scalar()
     if sealed is None:
         return None
     return records.load_tuple(Booking, tx.vault.open(_part(endpoint, room), bytes(sealed)))
 
 
-def put_part(tx: Transaction, endpoint: str, room: str, bookings: tuple[Booking, ...]) -> None:
-    sealed = tx.vault.seal(_part(endpoint, room), records.dump(bookings))
+def sealed_part(vault: Vault, endpoint: str, room: str, bookings: tuple[Booking, ...]) -> bytes:
+    return vault.seal(_part(endpoint, room), records.dump(bookings))
+
+
+def put_part(tx: Transaction, endpoint: str, room: str, bookings: tuple[Booking, ...], sealed: bytes) -> None:
+    """`sealed` is what `sealed_part` makes of the bookings."""
     starts = json.dumps(sorted({ms(booking.start) for booking in bookings}))
     summary = json.dumps([(ms(booking.start), booking.platform, booking.reason) for booking in bookings])
-    put = tx.connection.execute(
-        update(parts)
-        .where(parts.c.endpoint == endpoint, parts.c.room == room)
-        .values(bookings=sealed, starts=starts, summary=summary)
-    )
+    values = {"of": endpoint, "its_room": room, "sealed": sealed, "its_starts": starts, "in_short": summary}
+    put = tx.connection.execute(_PUT_PART, values)
     if put.rowcount == 0:
         raise not_configured(f"{room} on {endpoint}")
 
@@ -89,13 +97,16 @@ def _part(endpoint: str, room: str) -> str:
     return f"parts/{endpoint}/{room}"
 
 
-def put_desired(tx: Transaction, wanted: BookingList, digest: str, after: datetime | None = None) -> int:
-    """A parked delivery stays parked, since a new list is no new password; but a list that the endpoint did not take
-    may be followed by one that it takes."""
+def sealed_list(vault: Vault, wanted: BookingList) -> bytes:
+    return vault.seal(_desired(wanted.endpoint), records.dump(wanted))
+
+
+def put_desired(tx: Transaction, wanted: BookingList, digest: str, sealed: bytes, after: datetime | None = None) -> int:
+    """`sealed` is what `sealed_list` makes of it. A parked delivery stays parked, since a new list is no new password;
+    but a list that the endpoint did not take may be followed by one that it takes."""
     locked = select(endpoints).where(endpoints.c.name == wanted.endpoint).with_for_update()
     former = tx.connection.execute(locked).one_or_none()
     before = None if former is None else desired_of(tx, former)
-    sealed = tx.vault.seal(_desired(wanted.endpoint), records.dump(wanted))
     row = tx.connection.execute(
         update(endpoints)
         .where(endpoints.c.name == wanted.endpoint, endpoints.c.removed.is_(False))
@@ -141,7 +152,7 @@ def _desired(endpoint: str) -> str:
 
 
 def desired(tx: Transaction, endpoint: str) -> Desired | None:
-    row = tx.connection.execute(select(endpoints).where(endpoints.c.name == endpoint)).one_or_none()
+    row = tx.connection.execute(_THE_ENDPOINT, {"of": endpoint}).one_or_none()
     return None if row is None else desired_of(tx, row)
 
 

@@ -190,6 +190,10 @@ class SqlStore:
         with self._writing_once() as tx:
             return claims.begin(tx, work)
 
+    def leave_lane(self, work: Work) -> None:
+        with self._writing_once() as tx:
+            claims.leave_lane(tx, work)
+
     def finish(self, work: Work, settled: Settled) -> None:
         together = settled.pause_lane is not None or settled.requests or settled.error
         with self._writing() if together else self._writing_once() as tx:
@@ -253,12 +257,14 @@ class SqlStore:
             return lists.part(tx, endpoint, room)
 
     def put_part(self, endpoint: str, room: str, bookings: tuple[Booking, ...]) -> None:
+        sealed = lists.sealed_part(self._vault, endpoint, room, bookings)
         with self._writing_once() as tx:
-            lists.put_part(tx, endpoint, room, bookings)
+            lists.put_part(tx, endpoint, room, bookings, sealed)
 
     def put_desired(self, wanted: BookingList, digest: str, *, after: datetime | None = None) -> int:
+        sealed = lists.sealed_list(self._vault, wanted)
         with self._writing() as tx:
-            return lists.put_desired(tx, wanted, digest, after)
+            return lists.put_desired(tx, wanted, digest, sealed, after)
 
     def desired(self, endpoint: str) -> Desired | None:
         with self._reading_once() as tx:
@@ -292,8 +298,9 @@ class SqlStore:
         found = {self._digests.of(meeting, bodies=bodies, texts=texts): meeting for meeting in reading.meetings}
         if known and known == keeping.digest_of(found):
             return False
+        made = keeping.sealed(self._vault, reading.room, texts)  # before the transaction, which others wait for
         with self._writing() as tx:
-            return keeping.keep(tx, reading, found, texts, bodies=bodies)
+            return keeping.keep(tx, reading, found, made, bodies=bodies)
 
     def readings(self, room: str, since: datetime, until: datetime) -> tuple[ReadingMark, ...]:
         with self._reading_once() as tx:

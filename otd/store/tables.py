@@ -21,6 +21,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    true,
 )
 
 from otd.model import EPOCH
@@ -73,6 +74,8 @@ work = Table(
     Column("token", BigInteger, nullable=False, default=0),  # grows with every claim and every lease taken away
     Column("lease", BigInteger, nullable=False, default=0),  # its length
     Column("lease_until", BigInteger, nullable=False, default=0),
+    # Whether whoever has the lease may still ask what the lane stands for; the lane's cap counts those alone.
+    Column("asks", Boolean, nullable=False, default=True, server_default=true()),
     Column("attempt", Integer, nullable=False, default=0),
     Column("parked", Boolean, nullable=False, default=False),
     Column("error", Text, nullable=False, default=""),

@@ -133,6 +133,15 @@ def test_a_request_that_a_batch_leaves_unanswered_is_not_an_empty_room(office: O
     assert isinstance(left_out.error, Truncated)
 
 
+def test_an_answer_that_stops_in_the_middle_of_a_batch_fails_its_room_alone(office: Office) -> None:
+    office.lab.fault(faults.halved(), mailbox=ROOMS[1].mailbox)
+    found = office.read(*FOUR)
+    cut = found.pop("room1")
+    assert isinstance(cut, Failed)
+    assert isinstance(cut.error, Truncated)
+    assert all(isinstance(reading, Complete) for reading in found.values())
+
+
 @pytest.mark.parametrize("content", [b"{}", b'{"responses": 7}', b'{"responses": [7, {"id": 1}]}', b"[]", b"<html>"])
 def test_a_batch_that_cannot_be_read_empties_no_room(office: Office, content: bytes) -> None:
     office.recorder.instead = lambda asked: Instead(content) if "$batch" in asked.url else None

@@ -29,6 +29,41 @@ class RoundingCalendar:
         pass
 
 
+def test_a_room_that_was_read_makes_room_in_its_lane_before_its_list_is_computed(tmp_path: Path) -> None:
+    clock = FixedClock()
+    meeting = Meeting(id="m1", uid="m1@example.com", start=T0 + HOUR, end=T0 + 2 * HOUR, subject="Budget")
+    endpoint = an_endpoint()
+    store = SqlStore(f"sqlite:///{tmp_path / 'otd.db'}", b"k" * 32, clock=clock)
+    store.adopt([ROOM], [endpoint], {"office": 1, "hq": 9, "house": 9}, "settings")
+    seen: list[tuple[int, bool]] = []  # at each wake: how many the lane runs, and whether there is a list
+
+    def woken() -> None:
+        running = next(lane.leased for lane in store.lanes() if lane.name == "office")
+        seen.append((running, store.desired(endpoint.name) is not None))
+
+    pipeline = Pipeline(
+        store=store,
+        calendars={"office": RoundingCalendar(meeting)},
+        bus=LocalBus(),
+        rooms={ROOM.name: ROOM},
+        endpoints={endpoint.name: endpoint},
+        rules=a_rulebook(a_ruling()),
+        wake=woken,
+    )
+
+    def refreshed() -> None:
+        (work,) = store.claim("test", limit=1, lease=MINUTE, kinds=("refresh",))
+        store.finish(work, pipeline.carry_out(work))
+        clock.time += HOUR
+
+    refreshed()
+    assert seen == [(0, False)]
+    assert store.desired(endpoint.name) is not None
+    refreshed()
+    assert len(seen) == 1  # of what did not change there is nothing to compute
+    store.close()
+
+
 def test_a_meeting_is_listed_when_the_window_reaches_it_although_nothing_changed(tmp_path: Path) -> None:
     clock = FixedClock()
     start = T0 + AHEAD + HOUR

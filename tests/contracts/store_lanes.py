@@ -24,6 +24,39 @@ class LanesContract(StoreCase):
         lane = next(lane for lane in self.store.lanes() if lane.name == "office")
         assert (lane.paused_until, lane.why, lane.leased) == (None, "", 1)
 
+    def test_work_that_asks_its_lane_nothing_more_makes_room_in_it(self) -> None:
+        self.adopt(rooms=3, caps={"office": 1})
+        first = self.claim_one()
+        assert (self.claim(), self.store.next_due()) == ((), T0 + LEASE)
+        self.store.leave_lane(first)
+        assert self.row().leased
+        assert next(lane for lane in self.store.lanes() if lane.name == "office").leased == 0
+        assert self.store.next_due() == T0
+        assert self.names() == ["room2"]
+        assert self.claim() == ()
+        self.store.finish(first, Settled(after=DAY))
+        assert self.claim() == ()  # it made room once, not twice
+
+    def test_work_that_left_its_lane_counts_there_again_when_it_is_claimed_again(self) -> None:
+        self.adopt(rooms=2, caps={"office": 1})
+        self.store.leave_lane(self.claim_one())
+        self.pass_time(LEASE)
+        assert len(self.claim()) == 1
+        assert self.claim() == ()
+
+    def test_work_that_left_its_lane_can_be_claimed_when_its_lease_runs_out(self) -> None:
+        self.adopt(rooms=1)
+        self.store.leave_lane(self.claim_one())
+        assert self.store.next_due() == T0 + LEASE
+
+    def test_a_claim_that_was_taken_over_makes_no_room_in_its_lane(self) -> None:
+        self.adopt(rooms=1, caps={"office": 1})
+        lost = self.claim_one()
+        self.pass_time(LEASE)
+        self.claim_one()
+        self.store.leave_lane(lost)
+        assert next(lane for lane in self.store.lanes() if lane.name == "office").leased == 1
+
     def test_a_pause_only_ever_becomes_longer(self) -> None:
         self.adopt()
         self.store.pause("office", T0 + HOUR, "long")

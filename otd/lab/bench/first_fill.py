@@ -30,6 +30,7 @@ OPTIONS = {
     "seed": "What the rooms' calendars come from (default 1).",
 }
 AT_ONCE = 8  # requests of one tenant
+THREADS = 16  # as many as `otd run` has
 LIMIT = 1.3
 ONCE = timedelta(days=1)  # no room is read a second time
 
@@ -111,10 +112,11 @@ def _fill(campus: CampusProcess, rooms: int, folder: Path) -> tuple[float, float
             refresh=ONCE,
             idle=ONCE,
         ),
+        wake=lambda: executor.wake(),
     )
     lane = LaneSize(cap=AT_ONCE, most=AT_ONCE)
     store.adopt(named.values(), endpoints.values(), {"campus": lane, "hq": 8, "house": 1}, "bench")
-    executor = LocalExecutor(store, pipeline.carry_out, threads=AT_ONCE, owner="bench", kinds=("refresh",))
+    executor = LocalExecutor(store, pipeline.carry_out, threads=THREADS, owner="bench", kinds=("refresh",))
     began, processor = time.monotonic(), time.process_time()
     executor.start()
     try:
