@@ -104,6 +104,10 @@ class Telling(Protocol):
         """The same, holding for longer. Raises Missing when the system does not know it any more."""
         ...
 
+    def unsubscribe(self, room: Room, subscription: Subscription, *, within: timedelta) -> None:
+        """Have nothing told any more. Raises Missing when the system does not know it any more, OtdError."""
+        ...
+
 
 class Bookable(Protocol):
     """A Calendar in which a meeting can be booked: for probes, which take it back."""
@@ -273,7 +277,8 @@ class Store(Protocol):
         Rooms and endpoints that are gone lose theirs (endpoint rows stay, marked removed, so that a `forget` can be
         sent). When `settings_digest` (rules, policy, rooms, endpoints, secrets' names) differs from the last one,
         everything is made due, parked rows are un-parked and pauses end, but for those of a budget that is used up.
-        `subscribed` are the rooms of whose changes we want to be told; they have `subscribe` work.
+        `subscribed` are the rooms of whose changes we want to be told; they have `subscribe` work, and so has a room
+        whose subscription is to be taken back.
         """
         ...
 
@@ -436,6 +441,10 @@ class Store(Protocol):
 
     def renewed(self, subscription: Subscription) -> None:
         """It holds until its new `expires_at`."""
+        ...
+
+    def unsubscribed(self, room: str) -> None:
+        """The room has no subscription, and is to have none."""
         ...
 
     def drop_subscription(self, room: str) -> None:

@@ -15,7 +15,7 @@ from otd import bookings, brake
 from otd.deliveries import Timing, list_name
 from otd.dialplan import DialPlan
 from otd.dialplan.ruling import Ruling, restored
-from otd.errors import ELSEWHERE, Missing, OtdError, Permanent, Unreachable
+from otd.errors import ELSEWHERE, Busy, Missing, OtdError, Permanent, Unreachable
 from otd.invites import Site
 from otd.metrics import Metrics
 from otd.model import (
@@ -158,14 +158,26 @@ class Refresh:
         for other in (room.calendar, *self._elsewhere.get(room.calendar, ())):
             if other == last:
                 continue
+            if (paused := self._paused(other, standing.now)) is not None:
+                reading = replace(reading, error=_not_found(reading.error, other, paused))
+                continue
             found = self._calendars[other].read(room, window, within=rules.read_within)
             if not isinstance(found, Failed):
                 self._store.moved(room.name, other)
                 log.warning("a mailbox moved", room=room.name, was_on=last, found_on=other)
                 return found, other
+            if found.error.everywhere and found.error.rest is not None:
+                self._store.pause(other, standing.now + found.error.rest, found.error.why)
             if found.error.reason != ELSEWHERE:
                 reading = replace(reading, error=_not_found(reading.error, other, found.error))
         return reading, last
+
+    def _paused(self, calendar: str, now: datetime) -> OtdError | None:
+        """Why this calendar is to be asked nothing just now."""
+        for lane in self._store.lanes():
+            if lane.name == calendar and lane.paused_until is not None:
+                return Busy(calendar, f"it is not asked now ({lane.why})", lane.paused_until - now)
+        return None
 
     def _next(
         self, room: Room, reading: Complete | Empty, rules: Rulebook, standing: Standing, *, changed: bool

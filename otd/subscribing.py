@@ -7,13 +7,13 @@ time, since every room is read at its period all the same.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import TypeGuard
 
 import structlog
 
-from otd.errors import Missing
+from otd.errors import Missing, Permanent
 from otd.model import Hook, Room, Settled, Subscription
 from otd.ports import Calendar, Store, Telling
 
@@ -32,14 +32,24 @@ class Subscribing:
     """The use case with what it needs."""
 
     def __init__(
-        self, *, store: Store, calendars: Mapping[str, Calendar], rooms: Mapping[str, Room], hook: Hook | None
+        self,
+        *,
+        store: Store,
+        calendars: Mapping[str, Calendar],
+        rooms: Mapping[str, Room],
+        told: Collection[str],
+        hook: Hook | None,
     ) -> None:
-        self._store, self._calendars, self._rooms, self._hook = store, calendars, rooms, hook
+        """`told` are the rooms of whose changes we want to be told."""
+        self._store, self._calendars, self._rooms = store, calendars, rooms
+        self._told, self._hook = told, hook
 
     def room(self, name: str) -> Settled:
-        """See that the room has a subscription that holds. Raises OtdError."""
+        """See that the room has a subscription that holds, or none when it is to have none. Raises OtdError."""
         room = self._rooms.get(name)
         calendar = self._calendars.get(room.calendar) if room else None
+        if room is not None and name not in self._told and _tells(calendar):
+            return self._end(room, calendar)
         if room is None or self._hook is None or not _tells(calendar):
             raise Missing(f"notifications of {name}", "they are no longer configured")
         now, known = self._store.now(), self._store.subscription(name)
@@ -61,6 +71,20 @@ class Subscribing:
         found = calendar.subscribe(room, hook, secrets.token_urlsafe(32), within=WITHIN)
         self._store.put_subscription(found)
         return self._settled(found)
+
+    def _end(self, room: Room, calendar: Telling) -> Settled:
+        """Take the subscription back; one that Exchange does not let go of ends by itself within three days."""
+        known, requests = self._store.subscription(room.name), 0
+        if known is not None and known.expires_at > self._store.now():
+            requests = 1
+            try:
+                calendar.unsubscribe(room, known, within=WITHIN)
+            except Missing:
+                pass
+            except Permanent as error:
+                log.info("notifications end by themselves", room=room.name, at=known.expires_at, code=error.code)
+        self._store.unsubscribed(room.name)
+        return Settled(after=SOONEST, requests=requests)
 
     def _settled(self, found: Subscription) -> Settled:
         return Settled(after=max((found.expires_at - self._store.now()) / 2, SOONEST), requests=1)

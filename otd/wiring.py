@@ -370,7 +370,11 @@ class Centre:
         self._listening: Server | None = None
         self.guard = guarding.guard(settings, self.store, secrets(settings), lambda: credential_expiries(settings))
         subscribing = Subscribing(
-            store=self.store, calendars=self.calendars, rooms=settings.rooms, hook=hook(settings.serve.public_url)
+            store=self.store,
+            calendars=self.calendars,
+            rooms=settings.rooms,
+            told=self._told(),
+            hook=hook(settings.serve.public_url),
         )
         self.pipeline = Pipeline(
             store=self.store,
@@ -410,7 +414,7 @@ class Centre:
             settings.endpoints.values(),
             lanes,
             settings_digest(settings, key),
-            subscribed={r.name for r in settings.rooms.values() if settings.calendars[r.calendar].notifications},
+            subscribed=self._told(),
         )
         self.store.add_work("tidy", HOUSE, HOUSE)
         guarding.add_work(settings, self.store)
@@ -470,6 +474,11 @@ class Centre:
             one.close()
         self.guard.close()
         self.store.close()
+
+    def _told(self) -> set[str]:
+        """The rooms of whose changes we want to be told."""
+        settings = self.settings
+        return {room.name for room in settings.rooms.values() if settings.calendars[room.calendar].notifications}
 
     def _receipt(self, receipt: Receipt) -> None:
         self.pipeline.apply_receipt(receipt)

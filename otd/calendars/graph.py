@@ -18,7 +18,7 @@ from otd.calendars import graph_booking
 from otd.calendars.access import GraphAccess
 from otd.calendars.graph_batch import Batches
 from otd.calendars.graph_line import STRANGE, Call, GraphLine, decoded
-from otd.calendars.graph_subscriptions import renew, subscribe
+from otd.calendars.graph_subscriptions import renew, subscribe, unsubscribe
 from otd.calendars.memo import Memo
 from otd.calendars.owners import Owners
 from otd.calendars.turns import Turns
@@ -95,6 +95,11 @@ class GraphCalendar:
         """See otd.ports.Telling."""
         call = Call(f"{self.name}: {room.mailbox}", Deadline.after(within))
         return renew(self._line, subscription, call, self._clock.now())
+
+    def unsubscribe(self, room: Room, subscription: Subscription, *, within: timedelta) -> None:
+        """See otd.ports.Telling."""
+        call = Call(f"{self.name}: {room.mailbox}", Deadline.after(within))
+        unsubscribe(self._line, subscription, call)
 
     def book(self, room: Room, meeting: Meeting, *, within: timedelta) -> Booked:
         """See otd.ports.Bookable."""

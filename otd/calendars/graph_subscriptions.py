@@ -60,6 +60,12 @@ def renew(line: GraphLine, subscription: Subscription, call: Call, now: datetime
     return replace(subscription, since=now, expires_at=_ends(stated, call), renew=False)
 
 
+def unsubscribe(line: GraphLine, subscription: Subscription, call: Call) -> None:
+    """Nothing is told any more. Raises Missing when Graph does not know it any more, OtdError."""
+    path = f"/v1.0/subscriptions/{quote(subscription.id, safe='')}"
+    _in_time(call, lambda: line.remove(path, call))
+
+
 def _in_time(call: Call, ask: Callable[[], Found]) -> Found:
     try:
         return ask()

@@ -84,10 +84,18 @@ def _rooms(tx: Transaction, wanted: Iterable[Room]) -> None:
 
 
 def _subscribed(tx: Transaction, wanted: Mapping[str, str]) -> None:
-    """`subscribe` work for the rooms (with their lanes) that are to be told of changes, and for no others."""
+    """`subscribe` work for the rooms (with their lanes) that are to be told of changes, and for those that were and
+    still have a subscription, which is to be taken back."""
     rows = tx.connection.execute(select(work.c.name, work.c.lane).where(work.c.kind == "subscribe")).all()
     known = {row.name: row.lane for row in rows}
     gone = known.keys() - wanted.keys()
+    held = set(tx.connection.execute(select(subscriptions.c.room)).scalars())
+    stays = select(work.c.name, work.c.lane).where(work.c.kind == "refresh")
+    lane_of = {row.name: row.lane for row in tx.connection.execute(stays)}
+    taken_back = {name for name in gone & held if lane_of.get(name) == known[name]}
+    for name in sorted(taken_back):
+        claims.revive(tx, "subscribe", name)
+    gone -= taken_back
     claims.drop(tx, "subscribe", gone)
     claims.add(tx, [("subscribe", name, lane) for name, lane in wanted.items() if name not in known])
     moved = {name: lane for name, lane in wanted.items() if known.get(name, lane) != lane}

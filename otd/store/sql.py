@@ -348,6 +348,11 @@ class SqlStore:
         with self._writing_once() as tx:
             subscriptions.renewed(tx, subscription)
 
+    def unsubscribed(self, room: str) -> None:
+        with self._writing() as tx:
+            subscriptions.drop(tx, room)
+            claims.drop(tx, "subscribe", [room])
+
     def drop_subscription(self, room: str) -> None:
         with self._writing_once() as tx:
             subscriptions.drop(tx, room)

@@ -56,9 +56,13 @@ class Centre:
         self.store.adopt((ROOM,), (), {ROOM.calendar: 4, "house": 1}, "digest", subscribed=(ROOM.name,))
         self.pipeline = self.with_hook(self.server.url)
 
-    def with_hook(self, url: str) -> Pipeline:
+    def with_hook(self, url: str, *, told: tuple[str, ...] = (ROOM.name,)) -> Pipeline:
         subscribing = Subscribing(
-            store=self.store, calendars={ROOM.calendar: self.calendar}, rooms={ROOM.name: ROOM}, hook=hook(url)
+            store=self.store,
+            calendars={ROOM.calendar: self.calendar},
+            rooms={ROOM.name: ROOM},
+            told=told,
+            hook=hook(url),
         )
         return Pipeline(
             store=self.store,
@@ -76,6 +80,11 @@ class Centre:
         for item in claimed:
             self.store.finish(item, self.pipeline.carry_out(item))
         return sorted(item.kind for item in claimed)
+
+    def switch_off(self) -> None:
+        """Notifications, in the settings: this is the next start."""
+        self.store.adopt((ROOM,), (), {ROOM.calendar: 4, "house": 1}, "other")
+        self.pipeline = self.with_hook("", told=())
 
     def settle(self) -> None:
         while self.work():
@@ -200,6 +209,40 @@ def test_without_notifications_rooms_are_read_all_the_same(centre: Centre, statu
     centre.settle()
     assert centre.held() == ()
     assert centre.store.rooms()[0].read_at is not None
+
+
+def test_notifications_that_are_switched_off_are_taken_back(centre: Centre) -> None:
+    centre.settle()
+    assert len(centre.held()) == 1
+    centre.switch_off()
+    centre.settle()
+    assert centre.held() == ()
+    assert centre.store.subscription(ROOM.name) is None
+    assert {row.kind for row in centre.store.work()} == {"refresh"}
+
+
+def test_one_that_cannot_be_taken_back_just_now_is_taken_back_later(centre: Centre) -> None:
+    centre.settle()
+    centre.lab.fault(faults.status(503), operation="subscriptions", times=1)
+    centre.switch_off()
+    centre.settle()
+    assert len(centre.held()) == 1
+    centre.clock.time += HOUR
+    centre.settle()
+    assert centre.held() == ()
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_one_that_is_gone_or_may_not_be_taken_back_is_left_to_end_by_itself(centre: Centre, gone: bool) -> None:
+    centre.settle()
+    if gone:
+        centre.graph.subscriptions.forget(ROOM.mailbox)
+    else:
+        centre.lab.fault(faults.status(403), operation="subscriptions")
+    centre.switch_off()
+    centre.settle()
+    assert centre.store.subscription(ROOM.name) is None
+    assert {row.kind for row in centre.store.work()} == {"refresh"}
 
 
 # --- notifications ------------------------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ from otd.pipeline import Pipeline, Rulebook
 from otd.store.sql import SqlStore
 from tests.adapters.mailboxes import SecretsOf
 from tests.adapters.recorder import Instead, Recorder
-from tests.values import HOUR, FixedClock
+from tests.values import HOUR, SECOND, FixedClock
 
 SITE = Site(own_domains=("example.com",))
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -266,3 +266,26 @@ def test_a_failure_that_says_nothing_of_the_mailbox_is_not_looked_into_elsewhere
     hybrid.ews.faults.put(faults.message("ErrorMailboxMoveInProgress"))
     assert isinstance(hybrid.error(), Unreachable)
     assert hybrid.asked()[1] == 0
+
+
+def test_the_other_calendar_is_not_asked_while_its_lane_is_paused(hybrid: Hybrid) -> None:
+    hybrid.is_on("online")
+    hybrid.store.pause("online", NOW + HOUR, "too many requests")
+    before = hybrid.asked()
+    error = hybrid.error()
+    assert hybrid.asked() == (before[0] + 1, before[1])
+    assert isinstance(error, Unreachable)
+    assert "too many requests" in error.why
+    assert error.rest == HOUR
+    hybrid.clock.time += HOUR
+    hybrid.read()
+    assert hybrid.read_on() == "online"
+
+
+def test_what_the_other_calendar_asks_for_is_its_own_lanes_pause(hybrid: Hybrid) -> None:
+    hybrid.is_on("online")
+    hybrid.graph.faults.put(faults.status(429, retry_after=600), times=1)
+    hybrid.error()
+    paused = {lane.name: lane.paused_until for lane in hybrid.store.lanes()}
+    assert paused["online"] == hybrid.clock.time + 600 * SECOND
+    assert paused["server"] is None

@@ -41,10 +41,27 @@ class SubscriptionsContract(StoreCase):
         self.adopt_subscribed(rooms=2, subscribed=("room2",))
         assert {row.name for row in self.store.work() if row.kind == "subscribe"} == {"room2"}
 
-    def test_a_room_that_is_no_longer_to_be_told_of_loses_its_subscription(self) -> None:
+    def test_the_subscription_of_a_room_that_is_no_longer_to_be_told_of_is_to_be_taken_back(self) -> None:
         self.subscribed()
         self.adopt_subscribed(subscribed=())
+        assert self.store.subscription("room1") == HELD
+        assert self.due() == ["subscribe:room1"]
+        self.store.unsubscribed("room1")
         assert self.store.subscription("room1") is None
+        assert {row.kind for row in self.store.work()} == {"refresh"}
+
+    def test_a_subscription_that_is_wanted_again_before_it_was_taken_back_stays(self) -> None:
+        self.subscribed()
+        self.adopt_subscribed(subscribed=())
+        self.adopt_subscribed()
+        assert self.store.subscription("room1") == HELD
+        assert [row.key for row in self.claim()] == ["subscribe:room1"]
+
+    def test_a_room_that_is_gone_loses_its_subscription(self) -> None:
+        self.subscribed()
+        self.store.adopt((), (), {"office": 4}, "other")
+        assert self.store.subscription("room1") is None
+        assert self.store.work() == ()
 
     def test_a_room_that_moved_to_another_calendar_loses_its_subscription(self) -> None:
         self.subscribed()
