@@ -19,33 +19,42 @@ FINAL = frozenset({"id_redacted", "ambiguous", "cancelled"})
 
 
 class Step:
-    """A rule with its pattern and its template compiled."""
+    """A rule with its pattern and its template compiled; `filters` when it is for some meetings or places only."""
 
-    __slots__ = ("pattern", "rule", "template")
+    __slots__ = ("filters", "pattern", "rule", "template")
 
     def __init__(self, rule: Rule) -> None:
         """Raises ValueError for a rule that `read_rules` would not have let through."""
         self.rule = rule
         self.pattern = Pattern(rule.pattern, rule.replacement) if rule.pattern else None
         self.template = Template(rule.template or "{{ value }}", variables(self.pattern))
+        self.filters = bool(rule.rooms or rule.endpoints or rule.organiser != "any")
 
 
-_ANYTHING, _NOTHING = "*", ""
+_ANY = "*"
+_NOTHING = ("", "")
 
 
-def _by_platform(rules: Iterable[Rule]) -> dict[str, tuple[Step, ...]]:
-    """What can fit each platform that a rule names, any other, and a meeting in which nothing says how to join.
+def _by_meeting(rules: Iterable[Rule]) -> dict[tuple[str, str], tuple[Step, ...]]:
+    """What can fit, by platform and partner: each that a rule names, any other, and a meeting in which nothing says how
+    to join.
 
     For the last nothing is known but the meeting's own words: only patterns over them can fit.
     """
     steps = [Step(rule) for rule in rules if not rule.is_offer]
-    named = {platform for step in steps for platform in step.rule.platform}
-    general = [step for step in steps if not step.rule.platform]
-    return {
-        _ANYTHING: tuple(general),
-        _NOTHING: tuple(step for step in general if step.rule.source in TEXTS and not step.rule.partner),
-        **{one: tuple(s for s in steps if not s.rule.platform or one in s.rule.platform) for one in named},
+    platforms = {_ANY, *(name for step in steps for name in step.rule.platform)}
+    partners = {_ANY, *(name for step in steps for name in step.rule.partner)}
+    found = {
+        (platform, partner): tuple(
+            step
+            for step in steps
+            if (not step.rule.platform or platform in step.rule.platform)
+            and (not step.rule.partner or partner in step.rule.partner)
+        )
+        for platform in platforms
+        for partner in partners
     }
+    return found | {_NOTHING: tuple(step for step in found[_ANY, _ANY] if step.rule.source in TEXTS)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,14 +66,14 @@ class DialPlan:
     allowed_domains: tuple[str, ...] = ()
     partners: tuple[tuple[str, tuple[str, ...]], ...] = ()
     version: int = 0  # of the rule set that came with OTD
-    steps: Mapping[str, tuple[Step, ...]] = field(init=False, repr=False, compare=False)  # by platform, see steps_for
+    steps: Mapping[tuple[str, str], tuple[Step, ...]] = field(init=False, repr=False, compare=False)  # see steps_for
     reach: frozenset[str] = field(init=False, repr=False, compare=False)
     own: frozenset[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         own = domains(self.own_domains)
         partners = domains(one for _, listed in self.partners for one in listed)
-        object.__setattr__(self, "steps", _by_platform(self.rules))
+        object.__setattr__(self, "steps", _by_meeting(self.rules))
         object.__setattr__(self, "own", own)
         object.__setattr__(self, "reach", own | partners | domains(self.allowed_domains))
 
@@ -72,7 +81,11 @@ class DialPlan:
         """The rules that can fit, by platform and partner, in order. Offers never do."""
         if isinstance(join, NoJoin):
             return self.steps[_NOTHING]
-        return self.steps.get(join.platform, self.steps[_ANYTHING])
+        found = self.steps.get((join.platform, join.partner or _ANY))
+        if found is not None:
+            return found
+        platform = join.platform if (join.platform, _ANY) in self.steps else _ANY
+        return self.steps[platform, join.partner if (_ANY, join.partner) in self.steps else _ANY]
 
     def is_internal(self, meeting: Meeting) -> bool:
         """Whether the organisation itself booked it, by the organiser's address. Never widens what may be dialled."""
@@ -141,33 +154,32 @@ def tries(
 
     Rules that do not fit, or lack what they need (other than a passcode), are passed over.
     """
+    steps = plan.steps_for(join)
+    if not steps:
+        return
     values, words = _values(join, room, endpoint), _Words(meeting)
-    for step in plan.steps_for(join):
+    for step in steps:
         rule = step.rule
-        if not _fits(rule, join, meeting, plan, room, endpoint):
+        if step.filters and not _fits(rule, meeting, plan, room, endpoint):
             continue
-        found = _apply(step, words, values)
+        found = _apply(step, words, values, plan)
         if found is None:
             continue
-        if not rule.enabled:
-            if found.dial is not None:
-                yield Dialled(dial=None, rule=rule.name, reason="rule_disabled")
-        elif found.dial is None:
+        if rule.enabled:
             yield found
-        else:
-            yield _checked(found, rule, plan)
+        elif found.dial is not None:
+            yield Dialled(dial=None, rule=rule.name, reason="rule_disabled")
 
 
-def _fits(rule: Rule, join: JoinInfo | NoJoin, meeting: Meeting, plan: DialPlan, room: str, endpoint: str) -> bool:
-    if rule.partner and (isinstance(join, NoJoin) or join.partner not in rule.partner):
-        return False
+def _fits(rule: Rule, meeting: Meeting, plan: DialPlan, room: str, endpoint: str) -> bool:
     if (rule.rooms and room not in rule.rooms) or (rule.endpoints and endpoint not in rule.endpoints):
         return False
     return rule.organiser == "any" or (rule.organiser == "internal") == plan.is_internal(meeting)
 
 
-def _apply(step: Step, words: _Words, values: dict[str, str]) -> Dialled | None:
-    """The rule's dial string, unchecked; a Dialled without one says why; None when it does not apply."""
+def _apply(step: Step, words: _Words, values: dict[str, str], plan: DialPlan) -> Dialled | None:
+    """The rule's dial string, marked when it leads to a host that may not be dialled (an alias stays in the house); a
+    Dialled without one says why; None when the rule does not apply."""
     rule = step.rule
     if rule.gateway or rule.company:
         values = values | {"gateway": rule.gateway, "company": rule.company}
@@ -187,15 +199,10 @@ def _apply(step: Step, words: _Words, values: dict[str, str]) -> Dialled | None:
     host = host_of(uri, rule.protocol)
     if host is None or (host == "" and not rule.bare):
         return Dialled(dial=None, rule=rule.name, reason="dial_invalid")
-    return Dialled(dial=DialString(protocol=rule.protocol, uri=uri), rule=rule.name)
-
-
-def _checked(found: Dialled, rule: Rule, plan: DialPlan) -> Dialled:
-    """The same, marked when it leads to a host that may not be dialled. An alias stays in the house."""
-    host = host_of(found.dial.uri, rule.protocol) if found.dial else None
-    if host == "" or (host and (host == rule.gateway or within(host, plan.reach))):
-        return found
-    return Dialled(dial=found.dial, rule=found.rule, reason="domain_not_allowed", allowed=False)
+    dial_string = DialString(protocol=rule.protocol, uri=uri)
+    if host == "" or host == rule.gateway or within(host, plan.reach):
+        return Dialled(dial=dial_string, rule=rule.name)
+    return Dialled(dial=dial_string, rule=rule.name, reason="domain_not_allowed", allowed=False)
 
 
 _BLANK = dict.fromkeys(sorted(VARIABLES), "")
@@ -203,7 +210,8 @@ _KNOWN = frozenset(IDS)
 
 
 def _values(join: JoinInfo | NoJoin, room: str, endpoint: str) -> dict[str, str]:
-    values = _BLANK | {"room": room, "endpoint": endpoint}
+    values = _BLANK.copy()
+    values["room"], values["endpoint"] = room, endpoint
     if isinstance(join, JoinInfo):
         for name, value in join.ids:
             if name in _KNOWN:

@@ -16,6 +16,8 @@ LONGEST_TEMPLATE = 1000
 DEEPEST = 50  # levels of nesting
 LONGEST_TEXT = 4096  # characters that any filter may give
 
+_NONE: frozenset[str] = frozenset()
+
 Needs = tuple[frozenset[str], ...]
 """From each of the sets at least one variable has to hold something."""
 
@@ -104,12 +106,12 @@ class Template:
 
     def missing(self, values: Mapping[str, str]) -> frozenset[str]:
         """The variables for want of which there is nothing to write; empty when nothing is missing."""
-        return frozenset(name for names in self.needs if not any(values[n] for n in names) for name in names)
+        return _NONE.union(*[names for names in self.needs if not any(map(values.__getitem__, names))])
 
     def render(self, values: Mapping[str, str]) -> str:
         """The text, without white space around it. Raises ValueError when it cannot be made."""
         if self._pieces:
-            return "".join([values[text] if named else text for named, text in self._pieces]).strip()
+            return "".join([_filled(names, text, values) for names, text in self._pieces]).strip()
         try:
             return "".join(self._root(self._new_context(dict(values)))).strip()
         except (TemplateError, TypeError, ValueError, LookupError):
@@ -136,19 +138,41 @@ def _check(tree: nodes.Template, variables: frozenset[str]) -> None:
             raise ValueError(f"there is no variable {node.name!r}{_nearest(node.name, variables)}")
 
 
-def _pieces(tree: nodes.Template) -> tuple[tuple[bool, str], ...]:
-    """A template of nothing but variables and text as its pieces (is it a variable; its name or the text), which are
-    put together without Jinja's machinery; empty for any other template."""
-    pieces: list[tuple[bool, str]] = []
-    for output in tree.body:
-        for node in output.nodes if isinstance(output, nodes.Output) else (output,):
-            if isinstance(node, nodes.Name):
-                pieces.append((True, node.name))
-            elif isinstance(node, nodes.TemplateData):
-                pieces.append((False, node.data))
-            else:
-                return ()
-    return tuple(pieces)
+_Piece = tuple[tuple[str, ...], str]
+
+
+def _pieces(tree: nodes.Template) -> tuple[_Piece, ...]:
+    """A template of nothing but text and variables, with defaults or without, as its pieces: the variables of which the
+    first that holds something is written, and the text where none does. They are put together without Jinja's
+    machinery. Empty for any other template."""
+    found = [
+        _piece(node)
+        for output in tree.body
+        for node in (output.nodes if isinstance(output, nodes.Output) else (output,))
+    ]
+    pieces = tuple(piece for piece in found if piece is not None)
+    return pieces if len(pieces) == len(found) else ()
+
+
+def _piece(node: nodes.Node) -> _Piece | None:
+    if isinstance(node, nodes.TemplateData):
+        return (), node.data
+    if isinstance(node, nodes.Name):
+        return (node.name,), ""
+    if isinstance(node, nodes.Const) and isinstance(node.value, str):
+        return (), node.value
+    if isinstance(node, nodes.Filter) and node.name in ("default", "d") and node.node is not None:
+        *others, last = (_piece(choice) for choice in (node.node, *node.args))
+        if last is not None and all(piece is not None and not piece[1] for piece in others):
+            return tuple(name for piece in (*others, last) if piece for name in piece[0]), last[1]
+    return None
+
+
+def _filled(names: tuple[str, ...], text: str, values: Mapping[str, str]) -> str:
+    for name in names:
+        if values[name]:
+            return values[name]
+    return text
 
 
 def _nearest(name: str, variables: frozenset[str]) -> str:

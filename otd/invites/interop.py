@@ -8,7 +8,7 @@ forms: Poly RealConnect, Cisco Webex Video Integration, Pexip (as a service and 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from otd.invites.invitation import ADDRESS_BLOCK, MORE_INFO, MOST_MEETINGS, QUOTED, Address, Invitation, Passage
@@ -36,7 +36,9 @@ _ID = re.compile(r"[0-9]{9,13}")
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _DOMAIN = re.compile(r"(?=.{4,253}\Z)[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}")
 _IP = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}")
-_GROUP = re.compile(r"[0-9](?:[ .-]{0,2}[0-9])*")
+# The rest of a line and three more that are not blank; in them a group of at least seven digits.
+_NEXT_LINES = re.compile(r"[^\n]*+(?:(?:\n *+)++[^\n]++){0,3}+")
+_GROUP = re.compile(r"[0-9](?:[ .-]{0,2}+[0-9]){6,}+")
 # How ids are printed; telephone numbers are grouped otherwise.
 _PRINTED = re.compile(
     r"[0-9]{9,13}|[0-9]{3}(?: {1,2}[0-9]{3}){2,3}(?: {1,2}[0-9]{1,2})?|[0-9]{3}(?:-[0-9]{3}){2}-[0-9]"
@@ -76,15 +78,15 @@ def partner_of(domain: str, site: Site) -> str:
     )
 
 
-def find(passage: Passage, invitation: Invitation, *, anchored: bool) -> list[Interop]:
+def find(passage: Passage, invitation: Invitation, *, anchored: bool) -> Sequence[Interop]:
     """Every set of coordinates in a passage: those from "more info" addresses first, each id once.
 
     `anchored` says that a meeting's own link stands in it: only then can an address of an unknown domain be a tenant's.
     """
     infos = [info for link in passage.links if (info := _info(link, passage, invitation.site))]
     blocks = _address_blocks(passage, invitation, infos, anchored) if passage.addresses else []
-    if not infos and not blocks:
-        return []
+    if len(infos) + len(blocks) < 2:
+        return infos or blocks
     found: dict[str, Interop] = {}
     for one in (*infos, *blocks):
         known = found.get(one.id("vtc_id"))
@@ -214,30 +216,14 @@ def _first_group(text: str, start: int) -> str:
 
     A group behind + or a comma is a phone number, one before # a phone conference id: the three look alike.
     """
-    end = _lines_on(text, start, 4)
-    for group in _GROUP.finditer(text, start, end):
-        digits = _SEPARATORS.sub("", group[0])
-        if len(digits) < 7:
-            continue
-        before, after = (
-            text[max(start, group.start() - 2) : group.start()].rstrip(" "),
-            text[group.end() : end].lstrip(" "),
-        )
-        if before.endswith(("+", ",", "(", "-")) or after.startswith("#") or not _PRINTED.fullmatch(group[0]):
-            return ""
-        return "" if text[group.end() : group.end() + 1].isalnum() else digits
-    return ""
-
-
-def _lines_on(text: str, start: int, lines: int) -> int:
-    """Where the given number of further lines that are not blank ends, at most 400 characters on."""
-    end = min(len(text), start + 400)
-    at = text.find("\n", start, end)
-    while at >= 0 and lines > 1:
-        after = text.find("\n", at + 1, end)
-        lines -= bool(text[at:after].strip()) if after >= 0 else 0
-        at = after
-    return end if at < 0 else at
+    near = _NEXT_LINES.match(text, start, start + 400)
+    group = _GROUP.search(near[0]) if near else None
+    if near is None or group is None or not _PRINTED.fullmatch(group[0]):
+        return ""
+    before, after = near[0][: group.start()].rstrip(" "), near[0][group.end() :]
+    if before.endswith(("+", ",", "(", "-")) or after.lstrip(" ").startswith("#") or after[:1].isalnum():
+        return ""
+    return _SEPARATORS.sub("", group[0])
 
 
 # --- choosing -------------------------------------------------------------------------------------------------------

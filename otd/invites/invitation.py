@@ -6,11 +6,12 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from string import ascii_letters, digits
 from typing import NamedTuple, Protocol, TypeVar
 
 from otd.invites import text as texts
 from otd.invites.links import Link, unwrap
-from otd.invites.site import Site
+from otd.invites.site import Site, end_of
 from otd.model import Evidence, JoinInfo, Meeting
 
 # How far a place is trusted; the lower wins. Quoting adds QUOTED for each level.
@@ -24,7 +25,7 @@ _MOST_WRAPPERS = 48  # all links together
 _MOST_ADDRESSES = 150
 _MAX_FIELD = 20_000
 
-_USER_BACKWARDS = re.compile(r"[A-Za-z0-9._+-]{1,64}")
+_USER_SIGNS = ascii_letters + digits + "._+-"
 _DOMAIN = re.compile(r"[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}")
 
 
@@ -103,17 +104,14 @@ class Signs(NamedTuple):
     marks: Mapping[str, str]  # pieces of text
     begins: tuple[str, ...]  # how a block of a platform can begin
     ends: frozenset[str]  # the last two labels of every domain that matters, wrappers' included
-    inside: tuple[str, ...]  # the domains with a dot before them
 
     def of_host(self, host: str) -> frozenset[str]:
         """The platforms that a host points to, by the longest domain that it lies under."""
-        if host in self.domains:
-            return self.domains[host]
-        rest = host if host.endswith(self.inside) else ""
+        rest = host if end_of(host) in self.ends else ""
         while rest:
-            rest = rest.partition(".")[2]
             if rest in self.domains:
                 return self.domains[rest]
+            rest = rest.partition(".")[2]
         return _NOTHING
 
 
@@ -238,7 +236,7 @@ class _Preparing:
             return address.partition(":")[0].lower() in _SCHEMES
         host = found[1].lower()
         return (
-            ".".join(host.rsplit(".", 2)[-2:]) in self._signs.ends
+            end_of(host) in self._signs.ends
             or "google." in host
             or host.startswith(_NAMED_FIRST)
             or host in self._site.skype_hosts
@@ -250,7 +248,6 @@ class _Preparing:
         links: list[Link] = []
         others: list[texts.RawLink] = []
         addresses = _addresses(text, self._addresses) if "@" in text else []
-        known = {(one.user, one.domain): one.at for one in addresses} if block.links else {}
         marked = False
         for mark, name in self._signs.marks.items():
             if mark in text:
@@ -260,17 +257,18 @@ class _Preparing:
             if self._links < 0 or self._wrappers < 0:
                 self.cut = True
                 break
-            link = unwrap(raw.address, raw.at)
+            link = unwrap(raw.address, raw.at - block.at)
             if link is None:
-                others += self._other(raw)
+                others += self._other(raw._replace(at=raw.at - block.at))
                 continue
             self._wrappers -= len(link.wrappers)
             if (names := self._of_link(link)) or marked:
                 self._links -= 1
                 self.names |= names
                 links.append(link)
-        linked = [one for raw in others if (one := _linked_address(raw, known))]
-        if linked:
+        if others:
+            known = {(one.user, one.domain): one.at for one in addresses}
+            linked = [one for raw in others if (one := _linked_address(raw, known))]
             addresses = sorted(addresses + linked, key=_at)[: self._addresses]
         self._addresses -= len(addresses)
         for address in addresses:
@@ -300,11 +298,10 @@ def _addresses(text: str, most: int) -> list[Address]:
     found: list[Address] = []
     at = text.find("@")
     while at >= 0 and len(found) < most:
-        user = _USER_BACKWARDS.match(text[at - 64 if at > 64 else 0 : at][::-1])
-        domain = _DOMAIN.match(text, at + 1) if user else None
-        if user and domain:
-            name = user[0][::-1].lstrip(".")
-            found.append(Address(name, domain[0].lower(), at - len(name), domain.end()))
+        before = text[at - 64 if at > 64 else 0 : at]
+        user = before[len(before.rstrip(_USER_SIGNS)) :].lstrip(".")
+        if user and (domain := _DOMAIN.match(text, at + 1)):
+            found.append(Address(user, domain[0].lower(), at - len(user), domain.end()))
         at = text.find("@", at + 1)
     return found
 

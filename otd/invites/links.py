@@ -13,9 +13,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 from urllib.parse import unquote
 
+from otd.invites.site import end_of
+
 _MAX_PASSES = 10
 _MAX_LENGTH = 8_192
-_HTTP = re.compile(r"https?://?([^/?#\\]*)([^?#\\]*)(?:\?([^#\\]*))?(?:#([^\\]*))?", re.I)
 _PORT = re.compile(r":[0-9]*$")
 
 
@@ -57,17 +58,21 @@ def url(text: str) -> Url | None:
     """Take an address apart; None when it is not http(s), has a user part (which hides the host) or is too long."""
     if len(text) > _MAX_LENGTH:
         return None
-    match = _HTTP.match(text)
-    if match is None:
+    scheme, _, rest = text.partition(":/")
+    if scheme.lower() not in ("https", "http"):
         return None
-    host, path, query, fragment = match.groups()
+    if "\\" in rest:
+        rest = rest.partition("\\")[0]
+    rest, _, fragment = rest.removeprefix("/").partition("#")
+    rest, _, query = rest.partition("?")
+    host, slash, path = rest.partition("/")
     if not host or "@" in host or len(host) > 260:
         return None
     if ":" in host:
         host = _PORT.sub("", host)
     if host.endswith("."):
         host = host.rstrip(".")
-    return Url(text, host.lower(), path, query or "", fragment or "")
+    return Url(text, host.lower(), slash + path, query, fragment)
 
 
 def _by(*names: str) -> Callable[[Url], str]:
@@ -175,19 +180,16 @@ _GOOGLE = re.compile(r"(?:www\.)?google\.(?:[a-z]{2,3}|com?\.[a-z]{2})")
 _GOOGLE_WRAPPER = _Wrapper("google", "", _google)
 
 
-_INSIDE = tuple(f".{domain}" for domain in WRAPPING)
+_ENDS = frozenset(end_of(domain) for domain in WRAPPING)
 
 
 def _wrapper(host: str) -> _Wrapper | None:
     """The row for a host: the longest domain that it lies under."""
-    if host in _WRAPPERS:
-        return _WRAPPERS[host]
-    if host.endswith(_INSIDE):
-        rest = host
-        while rest:
-            if rest in _WRAPPERS:
-                return _WRAPPERS[rest]
-            rest = rest.partition(".")[2]
+    rest = host if end_of(host) in _ENDS else ""
+    while rest:
+        if rest in _WRAPPERS:
+            return _WRAPPERS[rest]
+        rest = rest.partition(".")[2]
     return _GOOGLE_WRAPPER if "google." in host and _GOOGLE.fullmatch(host) else None
 
 
@@ -196,17 +198,16 @@ def unwrap(text: str, at: int) -> Link | None:
     if text.startswith("msteams:"):
         text = "https://teams.microsoft.com/" + text[8:].lstrip("/")
     link = url(text)
+    if link is None:
+        return None
     steps: tuple[str, ...] = ()
-    while link is not None and len(steps) < _MAX_PASSES:
-        wrapper = _wrapper(link.host)
-        inside = wrapper.inner(link) if wrapper else ""
+    while len(steps) < _MAX_PASSES and (wrapper := _wrapper(link.host)):
+        inside = wrapper.inner(link)
         inner = url(inside) if inside and inside != link.text else None
-        if wrapper is None or inner is None:
+        if inner is None:
             break
         steps += (wrapper.name,)
         link = inner
-    if link is None:
-        return None
     if link.host.endswith(_OPAQUE):
         return Link(link, at, (*steps, "mimecast"), link.param("domain").lower() or "?")
     return Link(link, at, steps)

@@ -57,13 +57,13 @@ def _decoded(attribute: str) -> str:
 
 # --- as it stands ---------------------------------------------------------------------------------------------------
 
-_RUNS_ON_AS_IS = rf"</?(?:{_NAMES}|a)(?=[\s>/])[^<>]*+>"
+_RUNS_ON_AS_IS = rf"</?(?:{_NAMES}|a)(?=[\s>/])[^>]*+>"
 _COMMENT = r"!--(?!-?>)[^-]*+(?:-(?!->)[^-]*+)*+-->"
 _STYLE = r"style(?=[\s>])[^<>]*+>[^<]*+</style>"
 # Anchors, what is left out, and (whatever else this finds) what only a parser can tell; common tags are ruled out
 # first, which is faster.
 _TELLING = re.compile(
-    rf"<(?!/?(?:span|o:p|p[ >]|d|br|t[dr])|/[ahb]>)(?:a\s([^<>]*+)(>)?|({_COMMENT}|{_STYLE})|/?(?:[^a-z/]|\Z|pre|blockq"
+    rf"<(?!/?(?:span|o:p|p[ >]|d|br|t[dr])|/[ahb]>)(?:a\s([^>]*+)>|({_COMMENT}|{_STYLE})|/?(?:[^a-z/]|\Z|pre|blockq"
     r"|s(?:cript|tyle|elect|vg)|t(?:itle|extarea|emplate)|head[\s>]|listing|xmp|plaintext|i(?:frame|mage)"
     r"|no(?:embed|frames)|math|frameset))"
 )
@@ -72,6 +72,7 @@ _LINE = re.compile(rf">[ \t\n\f]*+([^< \t\n\f][^<]*+(?:(?:</span>|<o:p></o:p>)*+
 _RUNS_ON = re.compile(_RUNS_ON_AS_IS)
 # Characters of source before the first link or address in which the numbers that belong to it may stand.
 _BEFORE = 2_000
+_RULED = ("_" * 20, "." * 40)  # how Outlook's add-ins begin their blocks
 _MOST_REFERENCES = 200  # beyond, the parser decodes them faster
 _LINK, _GATEWAY = re.compile(":/"), re.compile("##")  # a search for these is faster than str.find
 
@@ -81,16 +82,19 @@ def plain(source: str, wanted: Wanted, *, whole: bool = True) -> tuple[str, list
 
     Unless the `whole` is asked for, it begins at some distance before the first link or address.
     """
-    begin = max(source.find("<body"), 0)
-    if not whole:
-        begin = max(begin, _first(source, begin) - _BEFORE)
-    source = _flat(source[source.find(">", begin) :] if begin else ">" + source)
+    begin = source.find("<body")
+    begin = source.find(">", begin) if begin >= 0 else 0
+    if not whole and begin >= 0:
+        begin = _near(source, begin)
+    source = _flat(source[begin:] if begin > 0 else ">" + source)
+    if source.rfind("<") > source.rfind(">"):
+        return None  # a tag without an end: every "<" would be looked at up to there
     pieces: list[str] = []
     hrefs: list[str] = []
     at = 0
     for found in _TELLING.finditer(source):
-        attributes, closed, left_out = found.groups()
-        if closed:
+        attributes, left_out = found.groups()
+        if attributes and "<" not in attributes:
             address = _address(attributes)
             if len(hrefs) < MAX_LINKS and wanted(address):
                 pieces += (source[at : found.start()], f"{MARK}{len(hrefs)}{MARK}")
@@ -101,22 +105,33 @@ def plain(source: str, wanted: Wanted, *, whole: bool = True) -> tuple[str, list
             at = found.end()
         else:
             return None
-    text = "\n".join(_LINE.findall("".join((*pieces, source[at:]))))
-    if "<" in text:
-        text = _RUNS_ON.sub("", text)
+    text = _RUNS_ON.sub("", "\n".join(_LINE.findall("".join((*pieces, source[at:])))))
     if ">" in text or "<" in text or text.count("&") > _MOST_REFERENCES:
         return None
     return unescape(text.replace("&nbsp;", " ")) if "&" in text else text, hrefs
 
 
+def _near(source: str, begin: int) -> int:
+    """Where the text begins that may belong to the first link or address: at the last ruled line before it, else at
+    some distance."""
+    first = _first(source, begin)
+    near = max(begin, first - _BEFORE)
+    ruled = max(source.rfind(rule, near, first) for rule in _RULED)
+    if ruled >= 0 and source.find("323:", near, ruled) < 0:
+        return source.rfind(">", begin, ruled)
+    return source.find(">", near) if near > begin else begin
+
+
 def _first(source: str, begin: int) -> int:
-    """Where the first link or address stands, 0 when there is none."""
-    first = len(source)
-    for sign in (_LINK, _GATEWAY):
-        if found := sign.search(source, begin, first):
-            first = found.start()
+    """Where the first link or address stands, `begin` when there is none."""
+    found = _LINK.search(source, begin)
+    first = found.start() if found else len(source)
     at = source.find("@", begin, first)
-    return at if at >= 0 else first if first < len(source) else 0
+    first = at if at >= 0 else first
+    at = source.find("#", begin, first)  # a single sign is found many times faster than two
+    if at >= 0 and (found := _GATEWAY.search(source, at, first)):
+        first = found.start()
+    return first if first < len(source) else begin
 
 
 # --- by the parser --------------------------------------------------------------------------------------------------

@@ -11,13 +11,24 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from otd.invites.invitation import BODY_TEXT, CONFERENCE, LOCATION, MOST_MEETINGS, Found, Invitation, Passage
+from otd.invites.invitation import (
+    BODY_TEXT,
+    CONFERENCE,
+    LOCATION,
+    MOST_MEETINGS,
+    Address,
+    Found,
+    Invitation,
+    Passage,
+)
+from otd.invites.site import Site
 from otd.model import JoinInfo
 
 _USER = r"[A-Za-z0-9._+*#-]{1,100}"
 _HOST = r"[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}"
 _SIP = re.compile(rf"(?<![A-Za-z0-9_.:-])sips?: ?({_USER}@{_HOST})(?![A-Za-z0-9@;=])", re.I)
 _MARKED = re.compile(r"(?<![A-Za-z0-9_.:-])sips?: ?\Z", re.I)
+_MARK_ENDS = frozenset(": ")
 _GOES_ON = re.compile(r"[A-Za-z0-9@;=]")  # a conference URI, not an address
 _CALL_TO = re.compile(rf"callto:({_USER}@{_HOST})", re.I)
 _H323 = re.compile(
@@ -38,10 +49,10 @@ class _Address(NamedTuple):
 def read(invitation: Invitation) -> list[Found]:
     """The plain addresses of an invitation, each once; one that belongs to a person is not among them."""
     people = frozenset(invitation.people())
-    domains = {person.rpartition("@")[2] for person in people}
+    domains = frozenset(person.rpartition("@")[2] for person in people)
     found: dict[str, Found] = {}
     for passage in invitation.passages:
-        for one in _addresses(passage, invitation):
+        for one in _addresses(passage, invitation.site, domains):
             key = one.uri.lower()
             if key not in people and key not in found and not _is_name(key, domains):
                 found[key] = _found(passage, one)
@@ -50,13 +61,15 @@ def read(invitation: Invitation) -> list[Found]:
     return list(found.values())
 
 
-def _is_name(uri: str, domains: set[str]) -> bool:
+def _is_name(uri: str, domains: frozenset[str]) -> bool:
     """Whether an address looks like a person's: letters, at a domain where somebody invited has mail."""
     user, _, domain = uri.rpartition("@")
     return domain in domains and user.replace(".", "").isalpha() and not _ROOM.fullmatch(user)
 
 
-def _addresses(passage: Passage, invitation: Invitation) -> Iterator[_Address]:
+def _addresses(passage: Passage, site: Site, domains: frozenset[str]) -> Iterator[_Address]:
+    """What is marked as an address to dial, or looks like nothing else. `domains` are where somebody invited has mail:
+    no number there is a video address."""
     text = passage.text
     for raw in passage.others:
         scheme, _, rest = raw.address.partition(":")
@@ -65,7 +78,11 @@ def _addresses(passage: Passage, invitation: Invitation) -> Iterator[_Address]:
         if match:
             yield _Address(match[1], pattern is _H323, raw.at)
     for one in passage.addresses:
-        if one.end > one.at and _MARKED.search(text, max(0, one.at - 6), one.at) and not _GOES_ON.match(text, one.end):
+        if (
+            _is_marked(text, one)
+            or (one.user.isdigit() and one.domain not in domains and site.believes(one.domain))
+            or ("." in one.user and _ROOM.fullmatch(one.user))
+        ):
             yield _Address(f"{one.user}@{one.domain}", False, one.at)
     for at in _places(text, "323:"):
         start = at - 2 if text[at - 1 : at] == "." else at - 1
@@ -75,11 +92,16 @@ def _addresses(passage: Passage, invitation: Invitation) -> Iterator[_Address]:
         host = _HOST_BEFORE.search(text, max(0, at - 80), at)
         if host and (match := _GATEWAY.match(text, host.start())):
             yield _Address(match[1], True, match.start())
-    for address in passage.addresses:
-        if ("." in address.user and _ROOM.fullmatch(address.user)) or (
-            address.user.isdigit() and _is_video_domain(address.domain, invitation)
-        ):
-            yield _Address(f"{address.user}@{address.domain}", False, address.at)
+
+
+def _is_marked(text: str, one: Address) -> bool:
+    """Whether `sip:` stands before an address, and the address ends where it seems to."""
+    return (
+        text[one.at - 1 : one.at] in _MARK_ENDS
+        and one.end > one.at
+        and _MARKED.search(text, max(0, one.at - 6), one.at) is not None
+        and _GOES_ON.match(text, one.end) is None
+    )
 
 
 def _places(text: str, needle: str) -> Iterator[int]:
@@ -88,13 +110,6 @@ def _places(text: str, needle: str) -> Iterator[int]:
     while at >= 0:
         yield at
         at = text.find(needle, at + 1)
-
-
-def _is_video_domain(domain: str, invitation: Invitation) -> bool:
-    """Whether a number at this domain is a video address: the site dials it, and nobody invited has mail there."""
-    return invitation.site.believes(domain) and not any(
-        person.rpartition("@")[2] == domain for person in invitation.people()
-    )
 
 
 def _found(passage: Passage, one: _Address) -> Found:

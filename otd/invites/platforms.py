@@ -29,6 +29,7 @@ from otd.invites import (
 )
 from otd.invites.invitation import BODY_LINK, Found, Invitation, Signs
 from otd.invites.links import WRAPPING
+from otd.invites.site import end_of
 from otd.model import JoinInfo
 
 
@@ -102,18 +103,18 @@ def _signs() -> Signs:
         schemes={scheme: row.name for row in PLATFORMS for scheme in row.schemes},
         marks={mark: row.name for row in PLATFORMS for mark in row.marks},
         begins=tuple(begin for row in PLATFORMS for begin in row.begins),
-        inside=tuple(f".{domain}" for domain in domains),
-        ends=frozenset(".".join(domain.split(".")[-2:]) for domain in (*domains, *WRAPPING)),
+        ends=frozenset(end_of(domain) for domain in (*domains, *WRAPPING)),
     )
 
 
 SIGNS = _signs()
+_ROWS = {platform.name: row for row, platform in enumerate(PLATFORMS)}
 
 
 def read(invitation: Invitation) -> list[Found]:
     """Every meeting that any platform's reader finds, in the order of the table."""
-    names = invitation.platforms
-    found = [one for platform in PLATFORMS if platform.name in names for one in platform.read(invitation)]
+    rows = sorted(_ROWS[name] for name in invitation.platforms)
+    found = [one for row in rows for one in PLATFORMS[row].read(invitation)]
     found += _opaque(invitation, found)
     return found + LAST_RESORT.read(invitation)
 

@@ -8,9 +8,10 @@ address (otd.invites.interop).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
+from operator import attrgetter
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -42,8 +43,8 @@ _CONFLINK = re.compile(
     r"focus:id:teams:[0-9]:[0-9]!(19:[A-Za-z0-9_.+=-]{5,200})-(thread\.\w{1,8})!([0-9a-f-]{32,36})!([0-9a-f-]{32,36})"
 )
 _SCHEDULING = re.compile(r"/teams/([0-9a-f-]{36})/([0-9a-f-]{36})/19_([A-Za-z0-9_.+=-]{5,200}@thread\.\w{1,8})", re.I)
-# A native meeting id ends its line: at least twelve digits, in groups of three.
-_MEETING_ID = re.compile(r"([0-9](?:[0-9]{2}(?: [0-9]{3}){3}(?: [0-9]{1,3})?|[0-9]{11,14})) *(?=\n|\Z)")
+# A native meeting id: at least twelve digits, in groups of three.
+_MEETING_ID = re.compile(r"[0-9]{3}(?: [0-9]{3}){3}(?: [0-9]{1,3})?|[0-9]{12,15}")
 _PASSCODE = re.compile(r" *\n[^\n:]{1,40}: ?\n? ?([A-Za-z0-9]{6,8}) *(?=\n|\Z)")
 
 
@@ -76,9 +77,12 @@ class Join(NamedTuple):
 
     def merged(self, other: Join) -> Join:
         """What this one states, and what only the other one states."""
-        if not any(other):
+        if other is self or other is _UNKNOWN:
             return self
         return Join(*[mine or theirs for mine, theirs in zip(self, other, strict=True)])
+
+
+_UNKNOWN = Join()
 
 
 def is_teams(host: str) -> bool:
@@ -93,10 +97,15 @@ def join_of(url: Url) -> Join | None:
     if meet := _MEET.fullmatch(url.path):
         return Join(meeting_id=meet[1], passcode=url.param("p"), url=url.text)
     found = _MEETUP.match(url.path)
-    thread = _THREAD.match(unquote(found[1])) if found else None
+    thread = _THREAD.match(_decoded(found[1])) if found else None
     if thread is None:
         return None
-    return Join(thread[0], _guid(_TENANT, url.query), _guid(_ORGANIZER, url.query), url=url.text)
+    return Join(thread[0], _guid(_TENANT, url.query), _guid(_ORGANIZER, url.query), "", "", url.text)
+
+
+def _decoded(thread: str) -> str:
+    thread = thread.replace("%3a", ":").replace("%40", "@")  # the usual ones
+    return unquote(thread) if "%" in thread else thread
 
 
 def _guid(name: re.Pattern[str], query: str) -> str:
@@ -110,6 +119,8 @@ def _guid(name: re.Pattern[str], query: str) -> str:
 
 def from_properties(invitation: Invitation) -> tuple[Join, tuple[Evidence, ...]] | None:
     """What the hidden properties say together; None when they do not speak of Teams."""
+    if not invitation.properties:
+        return None
     joins: list[tuple[Join, Evidence]] = []
     for name, reader in _PROPERTIES.items():
         original, value = invitation.properties.get(name, ("", ""))
@@ -177,15 +188,24 @@ class _Piece(NamedTuple):
     passage: Passage
     join: Join
     wrappers: tuple[str, ...]
-    interops: tuple[Interop, ...]
+    interops: Sequence[Interop]
+    trust: int
 
     @property
-    def trust(self) -> int:
-        usable = [one for one in self.interops if not one.reason]
-        if usable:
-            return self.passage.trust(MORE_INFO if usable[0].from_info else ADDRESS_BLOCK)
-        is_block = self.interops or self.join.meeting_id or self.passage.text.startswith(_RULED)
-        return self.passage.trust(ADDRESS_BLOCK if is_block else BODY_LINK)
+    def rank(self) -> tuple[int, int]:
+        """The lower, the sooner it is believed."""
+        return self.trust, self.passage.at
+
+
+def _trust(passage: Passage, join: Join, interops: Sequence[Interop]) -> int:
+    for one in interops:
+        if not one.reason:
+            return passage.trust(MORE_INFO if one.from_info else ADDRESS_BLOCK)
+    is_block = interops or join.meeting_id or passage.text.startswith(_RULED)
+    return passage.trust(ADDRESS_BLOCK if is_block else BODY_LINK)
+
+
+_RANK = attrgetter("rank")
 
 
 def _pieces(passage: Passage, invitation: Invitation) -> Iterator[_Piece]:
@@ -202,36 +222,39 @@ def _pieces(passage: Passage, invitation: Invitation) -> Iterator[_Piece]:
     if not starts:
         interops = () if skype.claims(passage, invitation) else interop.find(passage, invitation, anchored=False)
         if interops:
-            yield _Piece(passage, Join(), (), tuple(interops))
+            yield _Piece(passage, _UNKNOWN, (), interops, _trust(passage, _UNKNOWN, interops))
         return
     ends = [start for start, _, _ in starts[1:]] + [len(passage.text) + 1]
     for (start, join, link), end in zip(starts, ends, strict=True):
         part = passage.part(start, end) if len(starts) > 1 else passage
         interops = interop.find(part, invitation, anchored=True)
-        before = min((one.at for one in interops), default=len(part.text))
-        join = _native(part.text, before, join)
+        if numbers := closing_numbers(part.text, _MEETING_ID):
+            join = _native(part.text, numbers[0], join, interops)
         if interops:
-            interops = list(_without_native(interops, part.text, join))
-        yield _Piece(part, join, link.wrappers, tuple(interops))
+            interops = _without_native(interops, part.text, numbers, join)
+        yield _Piece(part, join, link.wrappers, interops, _trust(part, join, interops))
 
 
-def _without_native(interops: list[Interop], text: str, join: Join) -> Iterator[Interop]:
+_Number = tuple[str, int, int]
+
+
+def _without_native(interops: Sequence[Interop], text: str, numbers: list[_Number], join: Join) -> Sequence[Interop]:
     """The coordinates; those that took a native id for the video id, where that one is missing, may not be used."""
-    native = {one[1].replace(" ", "") for one in closing_numbers(text, _MEETING_ID) if _PASSCODE.match(text, one.end())}
-    for one in interops:
-        is_native = not one.from_info and one.id("vtc_id") in native | {join.meeting_id}
-        yield one._replace(reason="id_redacted") if is_native and one.id("vtc_id") else one
+    if all(one.from_info for one in interops):
+        return interops
+    native = {join.meeting_id, *(number for number, _, end in numbers if _PASSCODE.match(text, end))} - {""}
+    return [
+        one if one.from_info or one.id("vtc_id") not in native else one._replace(reason="id_redacted")
+        for one in interops
+    ]
 
 
-def _native(text: str, end: int, join: Join) -> Join:
+def _native(text: str, number: _Number, join: Join, interops: Sequence[Interop]) -> Join:
     """The join with its native id and passcode: both stand before the video part."""
-    found = next(closing_numbers(text, _MEETING_ID, end), None)
-    if found is None:
+    meeting_id, start, end = number
+    if (join.meeting_id and join.meeting_id != meeting_id) or any(one.at < start for one in interops):
         return join
-    meeting_id = found[1].replace(" ", "")
-    if join.meeting_id and join.meeting_id != meeting_id:
-        return join
-    passcode = _PASSCODE.match(text, found.end())
+    passcode = _PASSCODE.match(text, end)
     return join._replace(meeting_id=meeting_id, passcode=passcode[1] if passcode else join.passcode)
 
 
@@ -250,7 +273,7 @@ def read(invitation: Invitation) -> list[Found]:
         mine, pieces = _split(join, 0, pieces)
         found.append(_found(join, mine, evidence, PROPERTY, invitation))
     while pieces and len(found) < MOST_MEETINGS:
-        first = min(pieces, key=lambda piece: (piece.trust, piece.passage.at))
+        first = min(pieces, key=_RANK)
         mine, pieces = _split(first.join, first.passage.depth, pieces)
         found.append(_found(first.join, mine, (), first.trust, invitation))
     return found
@@ -270,7 +293,7 @@ def _found(
     join: Join, pieces: list[_Piece], evidence: tuple[Evidence, ...], trust: int, invitation: Invitation
 ) -> Found:
     """One meeting out of the properties and of the pieces of text that are about it."""
-    pieces = sorted(pieces, key=lambda piece: (piece.trust, piece.passage.at))
+    pieces = sorted(pieces, key=_RANK)
     for piece in pieces:
         join = join.merged(piece.join)
     chosen = interop.choose((piece.passage, one) for piece in pieces for one in piece.interops)
@@ -282,8 +305,10 @@ def _found(
     info = _info(join, chosen.best, evidence, reason)
     at = min((piece.passage.at for piece in pieces), default=0)
     key = join.thread_id or join.meeting_id or (chosen.best.id("vtc_id") if chosen.best else "")
-    lost = interop.alternatives(chosen, lambda one: _info(join, one, (one.evidence,), one.reason))
-    return Found(replace(info, alternatives=lost) if lost else info, trust, at, key)
+    if chosen.lost:
+        lost = interop.alternatives(chosen, lambda one: _info(join, one, (one.evidence,), one.reason))
+        info = replace(info, alternatives=lost)
+    return Found(info, trust, at, key)
 
 
 def _info(join: Join, coordinates: Interop | None, evidence: tuple[Evidence, ...], reason: str) -> JoinInfo:

@@ -43,7 +43,10 @@ _MAIL_HEAD = re.compile(
     r"[^\n:]{1,24}+:(?=[^\n]{0,80}?(?:(?:19|20)[0-9]{2}|[0-9][./-][0-9]{2}\b))[^\n]{0,100}?[0-9]{1,2}[:.][0-9]{2}[^\n]{0,100}+\n"
     r"[^\n:]{1,24}+:"
 )
+# What every such head holds, looked for by its colons, which are rarer than lines.
+_LABELS = re.compile(r":[^\n]{1,300}+\n[^\n:]{1,24}+:[^\n]{1,200}+\n[^\n:]{1,24}+:")
 _DIGIT = re.compile("[0-9]")
+_CLOSES = frozenset("0123456789 ")  # how a line ends that a number closes
 # Labels of numbers to call. Words are never needed to find a meeting's number, only to rule these out.
 _TELEPHONE = re.compile(
     r"\b(?:tel|phone|mob|cell|fax|handy|gsm|call|puh|móvil|celular|portable|kom|тел|моб|факс)|電話|电话|携帯|手机|전화|هاتف|טלפון",
@@ -60,7 +63,7 @@ class RawLink(NamedTuple):
 
 
 class Block(NamedTuple):
-    """A piece of text that belongs together. Link positions count from the start of `text`; `at` from the body's."""
+    """A piece of text that belongs together; it begins `at` a place of the body's text, where its links count from."""
 
     text: str
     links: tuple[RawLink, ...]
@@ -84,8 +87,8 @@ def read(source: str, *, html: bool, wanted: Callable[[str], bool], whole: bool 
     if MARK in source:
         source = source.replace(MARK, " ")
     text, hrefs = markup.lines(source, wanted, whole=whole) if html else (_from_text(source), [])
-    cut = cut or len(hrefs) >= MAX_LINKS
     text, links, quotes = _lift(_even(text), hrefs, wanted)
+    cut = cut or len(hrefs) >= MAX_LINKS
     return Body(_blocks(text, links, quotes), cut, not links and not text.strip())
 
 
@@ -128,32 +131,33 @@ def _lift(
     text: str, hrefs: list[str], wanted: Callable[[str], bool]
 ) -> tuple[str, list[RawLink], list[tuple[int, str]]]:
     """The text without addresses and marks, and where they stood."""
-    pieces: list[str] = []
+    if "://" in text or "<" in text:
+        text = _marked(text, hrefs, wanted)
+    parts = _MARKS.split(text)
     links: list[RawLink] = []
     quotes: list[tuple[int, str]] = []
-    length, mark = 0, ""
-    for n, piece in enumerate(_MARKS.split(text)):
-        if n % 2:
-            mark = piece
-            if mark[0] == "q":
-                quotes.append((length, mark[1]))
-            elif int(mark) < len(hrefs):
-                links.append(RawLink(hrefs[int(mark)], length))
-        elif "://" in piece or "<" in piece:
-            rest = 0
-            for start, end, address in sorted(_written_links(piece)):
-                if start >= rest and len(links) < MAX_LINKS:
-                    pieces.append(piece[rest:start])
-                    length += start - rest
-                    rest = end
-                    if wanted(address):
-                        links.append(RawLink(address, length))
-            pieces.append(piece[rest:])
-            length += len(piece) - rest
-        else:
-            pieces.append(piece)
-            length += len(piece)
-    return "".join(pieces), links, quotes
+    at = 0
+    for piece, mark in zip(parts[::2], parts[1::2], strict=False):
+        at += len(piece)
+        if mark[0] == "q":
+            quotes.append((at, mark[1]))
+        elif int(mark) < len(hrefs):
+            links.append(RawLink(hrefs[int(mark)], at))
+    return "".join(parts[::2]), links, quotes
+
+
+def _marked(text: str, hrefs: list[str], wanted: Callable[[str], bool]) -> str:
+    """The text with marks for the addresses written out in it; those that are wanted go to the others."""
+    pieces: list[str] = []
+    rest = 0
+    for start, end, address in sorted(_written_links(text)):
+        if start >= rest and len(hrefs) < MAX_LINKS:
+            pieces.append(text[rest:start])
+            rest = end
+            if wanted(address):
+                pieces.append(f"{MARK}{len(hrefs)}{MARK}")
+                hrefs.append(address)
+    return "".join((*pieces, text[rest:]))
 
 
 def _written_links(text: str) -> Iterator[tuple[int, int, str]]:
@@ -182,7 +186,8 @@ def _blocks(text: str, links: list[RawLink], quotes: list[tuple[int, str]]) -> t
     lines = "\n" + text  # a line's place in the text is that of the line end before it here
     if "\n----" in lines:
         cuts += [(found.start(), "+") for found in _QUOTE_LINE.finditer(lines)]
-    cuts += [(found.start(), "+") for found in _MAIL_HEAD.finditer(lines)]
+    if _LABELS.search(text):
+        cuts += [(found.start(), "+") for found in _MAIL_HEAD.finditer(lines)]
     if not cuts:
         return (Block(text, tuple(links)),)
     blocks: list[Block] = []
@@ -194,8 +199,7 @@ def _blocks(text: str, links: list[RawLink], quotes: list[tuple[int, str]]) -> t
         if at > start:
             piece = text[start:at]
             if next_link > first or piece.strip(_RULE_SIGNS):  # not the ruled line alone
-                mine = tuple(RawLink(link.address, link.at - start) for link in links[first:next_link])
-                blocks.append(Block(piece, mine, explicit + headers, start))
+                blocks.append(Block(piece, tuple(links[first:next_link]), explicit + headers, start))
             start = at
         if kind == "+":
             headers += 1
@@ -204,17 +208,24 @@ def _blocks(text: str, links: list[RawLink], quotes: list[tuple[int, str]]) -> t
     return tuple(blocks)
 
 
-def closing_numbers(text: str, number: re.Pattern[str], end: int | None = None) -> Iterator[re.Match[str]]:
-    """Where a number of this form closes a line of the text before `end`, alone in it or behind a label, which must not
-    be a telephone's."""
+def closing_numbers(text: str, number: re.Pattern[str]) -> list[tuple[str, int, int]]:
+    """The numbers of this form that stand alone in a line, or there behind a label that is not a telephone's. Without
+    their spaces, and from where to where."""
+    found = []
     at = 0
-    for line in text[:end].split("\n"):
-        stop = at + len(line)
-        if line.rstrip(" ")[-1:].isdigit():
-            for found in number.finditer(text, at, stop):
-                if begins_its_line(text, found.start()) and not is_telephone(text[at : found.start()]):
-                    yield found
-        at = stop + 1
+    for line in text.split("\n"):
+        if line[-1:] in _CLOSES:
+            label, colon, rest = line.rpartition(":")
+            digits = rest.strip(" ")
+            if number.fullmatch(digits) and (not colon or _is_label(label)):
+                end = at + len(line.rstrip(" "))
+                found.append((digits.replace(" ", ""), end - len(digits), end))
+        at += len(line) + 1
+    return found
+
+
+def _is_label(text: str) -> bool:
+    return len(text) < 60 and not _DIGIT.search(text) and not is_telephone(text)
 
 
 def is_telephone(label: str) -> bool:

@@ -28,8 +28,8 @@ _NUMBER = r"[0-9]{9,11}"
 # Old numbers have nine digits, later ones ten with a 1 in front, today's eleven with a 2: telephone numbers differ.
 _PRINTED = re.compile("[1-9][0-9]{8}|1[0-9]{9}|2[0-9]{10}")
 _NEAR = 600  # characters between a link and the number that belongs to it
-# The number as it is printed, 3-3-3, 3-3-4 or 4-3-4, at the end of its line.
-_NUMBER_LINE = re.compile(r"([0-9][0-9]{2,3} ?[0-9]{3} ?[0-9]{3,4}) *(?=\n|\Z)")
+# The number as it closes a line: 3-3-3, 3-3-4 or 4-3-4.
+_NUMBER_LINE = re.compile(r"[0-9]{3,4} ?[0-9]{3} ?[0-9]{3,4}")
 # Password: abCD12 (12345678 from phones and video systems), in any language: digits first inside the brackets.
 _NUMERIC_PASSWORD = re.compile(r":[ \n]?[^\s()]{4,40} ?[(]([0-9]{4,20}) [^)\n]{3,80}[)]")
 _IPS = ("173.243.2.68", "207.182.190.20", "62.109.219.4")
@@ -126,10 +126,9 @@ def _pieces(passage: Passage, people: frozenset[str]) -> list[_Piece]:
     named = {join.number for join in joins if join.number}
     links = [join for join in joins if join.url and not join.user]
     if links and not named:
-        found = [(one[1].replace(" ", ""), one.start()) for one in closing_numbers(passage.text, _NUMBER_LINE)]
         numbers = {
             number
-            for number, at in found
+            for number, at, _ in closing_numbers(passage.text, _NUMBER_LINE)
             if _PRINTED.fullmatch(number) and any(abs(at - link.at) < _NEAR for link in links)
         }
         if len(numbers) == 1:
