@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from otd.cli.options import examples, settings_of, with_config, with_json
+from otd.cli.options import examples, settings_of, with_config, with_json, with_why
 from otd.cli.output import named, print_json, print_table
 
 if TYPE_CHECKING:
@@ -80,7 +80,9 @@ def list_(room: str | None, since: str, config: str, as_json: bool) -> None:
 )
 @click.argument("reading", metavar="ROOM|READING")
 @click.option("--to", "file", metavar="FILE", required=True, help="The file to write; only you may read it.")
-@click.option("--redact", is_flag=True, help="Without subjects, people, and words that say nothing about joining.")
+@click.option(
+    "--redact", is_flag=True, help="Without subjects, people, places, and lines that cannot be about joining."
+)
 @click.option("--force", is_flag=True, help="Write over a file that is there.")
 @with_config
 def export(reading: str, file: str, redact: bool, force: bool, config: str) -> int:
@@ -88,7 +90,8 @@ def export(reading: str, file: str, redact: bool, force: bool, config: str) -> i
 
     READING is an id that `otd readings list` prints; of a ROOM it is the newest. Replayed elsewhere with the same
     settings the file gives the same as here. It holds meetings with their links and passcodes: with --redact their
-    subjects, people and other words are left out, and nothing that decides what is dialled.
+    subjects, people and places are left out, and every line without a number, an address or a word of video meetings;
+    nothing that decides what is dialled is.
     """
     from pathlib import Path
 
@@ -139,7 +142,7 @@ def _exported(settings: Settings, store: SqlStore, reading: str) -> Exported:
 
 @readings.command("import", epilog=examples("otd readings import boardroom.json", "otd replay boardroom"))
 @click.argument("file", metavar="FILE")
-@click.option("--why", metavar="TEXT", default="", help="The reason, for the audit.")
+@with_why
 @with_config
 def import_(file: str, why: str, config: str) -> int:
     """Take a reading that `otd readings export` wrote elsewhere into this installation's database, to be replayed.
@@ -170,7 +173,7 @@ def import_(file: str, why: str, config: str) -> int:
 
 @readings.command(epilog=examples("otd readings forget boardroom/1795888806027"))
 @click.argument("reading", metavar="READING")
-@click.option("--why", metavar="TEXT", default="", help="The reason, for the audit.")
+@with_why
 @with_config
 def forget(reading: str, why: str, config: str) -> None:
     """Remove a reading that was imported, before its time is over. Those of this installation itself stay."""
