@@ -86,12 +86,12 @@ def list_(room: str | None, since: str, config: str, as_json: bool) -> None:
 @click.option("--force", is_flag=True, help="Write over a file that is there.")
 @with_config
 def export(reading: str, file: str, redact: bool, force: bool, config: str) -> int:
-    """Write one stored reading, with what the endpoints were told by it, to a file for `otd replay --file`.
+    """Write one stored reading, with what the endpoints were told by it, to a file that others import.
 
-    READING is an id that `otd readings list` prints; of a ROOM it is the newest. Replayed elsewhere with the same
-    settings the file gives the same as here. It holds meetings with their links and passcodes: with --redact their
-    subjects, people and places are left out, and every line without a number, an address or a word of video meetings;
-    nothing that decides what is dialled is.
+    There `otd readings import` takes it, or `otd replay --file` replays it as it is; with the same settings that gives
+    the same as here. READING is an id that `otd readings list` prints; of a ROOM it is the newest. The file holds
+    meetings with their links and passcodes: with --redact their subjects, people and places are left out, and every
+    line without a number, an address or a word of video meetings; nothing that decides what is dialled is.
     """
     from pathlib import Path
 
