@@ -106,9 +106,8 @@ def _print_counts(found: dict[str, Any], now: datetime) -> None:
         click.echo(f"{kind:<10} {sum(states.values()):>6}  {said}".rstrip())
     click.echo(f"{'next due':<10} {until(counts['next_due'], now):>6}")
     if found["idle_since"]:
-        click.echo(
-            f"\nNobody works on what is due since {ago(found['idle_since'], now)}: start `otd run`, or the workers."
-        )
+        idle = short(now - datetime.fromisoformat(found["idle_since"]))
+        click.echo(f"\nNobody has taken what is due for {idle}: start `otd run`, or the workers.")
 
 
 def _word(state: str) -> str:

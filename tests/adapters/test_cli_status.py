@@ -77,7 +77,7 @@ def test_before_anything_ran_that_is_said(otd: Otd, tmp_path: Path) -> None:
 
 def test_that_nobody_works_is_said(otd: Otd, store: SqlStore) -> None:
     fleet(store, 1)
-    assert "Nobody works" not in otd("status").out
+    assert "Nobody has taken" not in otd("status").out
     now = store.now()
     rows = tuple(replace(row, due=now - timedelta(minutes=3)) for row in store.work())
     assert idle_since(rows, (), now) == now - timedelta(minutes=3)
