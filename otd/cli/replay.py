@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from otd.replay import Replay
     from otd.settings import Settings
     from otd.store.sql import SqlStore
+
+READING = re.compile(r"[a-z0-9-]+/[0-9]+")  # an id
 
 
 @click.command(
@@ -80,6 +83,8 @@ def _check(what: str | None, given: dict[str, Any]) -> None:
         )
     if given["why"] and not given["deliver"]:
         raise click.UsageError("--why is the reason for --deliver")
+    if given["behind"] and not READING.fullmatch(given["behind"]):
+        raise click.UsageError("--after is the id of a reading, such as boardroom/1795888806027")
     alone = ("since", "until", "behind") if given["file"] or "/" in (what or "") else ()
     for name in alone:
         if given[name]:

@@ -74,7 +74,8 @@ def print_end(count: Count, as_json: bool, delivered: list[str], asked: bool, st
     if stopped and not count.last:
         click.echo("Stopped before the first one.")
     elif stopped:
-        click.echo(f"Stopped. The same with --after {count.last} goes on from here.")
+        untold = "; nothing was delivered, and what was found so far is not looked at again" if asked else ""
+        click.echo(f"Stopped. The same with --after {count.last} goes on from here{untold}.")
     elif asked:
         click.echo(f"Told anew: {', '.join(delivered)}" if delivered else "Nothing has to be delivered.")
 

@@ -179,8 +179,8 @@ def test_a_file_that_cannot_be_read(laptop: Otd, tmp_path: Path) -> None:
     assert "is a directory" in laptop("readings", "import", tmp_path).err
 
 
-@pytest.mark.parametrize("option", ["--since", "--until", "--after"])
-def test_a_span_of_one_reading_is_a_mistake(here: Otd, tmp_path: Path, option: str) -> None:
+@pytest.mark.parametrize(("option", "value"), [("--since", "2d ago"), ("--until", "now"), ("--after", "board/1")])
+def test_a_span_of_one_reading_is_a_mistake(here: Otd, tmp_path: Path, option: str, value: str) -> None:
     id, file = exported(here, tmp_path)
-    assert f"{option} chooses" in here("replay", id, option, "2d ago").err
-    assert f"{option} chooses" in here("replay", "--file", file, option, "2d ago").err
+    assert f"{option} chooses" in here("replay", id, option, value).err
+    assert f"{option} chooses" in here("replay", "--file", file, option, value).err
