@@ -249,6 +249,6 @@ def _lines(meeting: Meeting) -> Iterator[str]:
     body = invitation_text.read(meeting.body, html=meeting.body_type == "html", wanted=lambda address: True)
     for block in body.blocks:
         yield block.text
-        for raw in block.links:
-            link = unwrap(raw.address, 0)
-            yield link.url.text if link else raw.address
+        for address, _ in block.links:
+            link = unwrap(address, 0)
+            yield link.url.text if link else address

@@ -28,9 +28,11 @@ def read(meeting: Meeting, site: Site = _ANYWHERE) -> JoinInfo | NoJoin:
     """
     invitation = prepare(meeting, site, SIGNS)
     join = choose(read_platforms(invitation))
+    if meeting.cancelled:
+        return replace(join, reason="cancelled") if join else NoJoin(reason="cancelled")
     if join is None:
-        return NoJoin(reason="cancelled") if meeting.cancelled else _nothing(invitation)
-    return replace(join, reason="cancelled") if meeting.cancelled else join
+        return _nothing(invitation)
+    return replace(join, reason="body_cut") if join.reason == "link_only" and invitation.cut else join
 
 
 _PRODUCTS = ("microsoft teams", "skype", "zoom", "webex")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from otd.invites.hits import Hit, ids_of, together
+from otd.invites.hits import Hit, gathered, ids_of, together
 from otd.invites.invitation import Found, Invitation, Passage
 from otd.invites.site import under
 
@@ -16,8 +16,8 @@ _USER = re.compile(r"([0-9]{7,12})(?:\.([0-9]{4,6}))?")
 
 def read(invitation: Invitation) -> list[Found]:
     """The BlueJeans meetings of an invitation, one for each number."""
-    hits = [hit for passage in invitation.passages for hit in _hits(passage)]
-    return together("bluejeans", hits, lambda ids, _: "")
+    hits = gathered(invitation, _hits)
+    return together("bluejeans", invitation, hits, lambda ids, _: "")
 
 
 def _hits(passage: Passage) -> Iterator[Hit]:

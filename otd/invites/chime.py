@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from otd.invites.hits import Hit, ids_of, together
+from otd.invites.hits import Hit, gathered, ids_of, together
 from otd.invites.invitation import Found, Invitation, Passage
 from otd.invites.site import under
 
@@ -15,9 +15,9 @@ _PATH = re.compile(r"/(?:meetings/)?([0-9]{10})/?")
 
 def read(invitation: Invitation) -> list[Found]:
     """The Chime meetings of an invitation, one for each number; a personal name in the link is no number."""
-    hits = [hit for passage in invitation.passages for hit in _hits(passage)]
+    hits = gathered(invitation, _hits)
     named = [hit for hit in hits if hit.key]
-    return together("chime", named or hits, lambda ids, _: "" if "meeting_id" in ids else "link_only")
+    return together("chime", invitation, named or hits, lambda ids, _: "" if "meeting_id" in ids else "link_only")
 
 
 def _hits(passage: Passage) -> Iterator[Hit]:

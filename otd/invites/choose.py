@@ -18,19 +18,19 @@ def choose(found: list[Found]) -> JoinInfo | None:
         return None
     ranked = sorted(found, key=lambda one: (one.trust, one.at))
     best, others = ranked[0], ranked[1:]
+    if not others:
+        return best.join
     rivals = [one for one in others if one.trust == best.trust and one.join.platform == best.join.platform]
-    lost = tuple(
-        Alternative(join=replace(one.join, alternatives=()), reason=_why(one, best))
-        for one in others
-        if one not in rivals
-    )
+    lost = tuple([Alternative(join=_alone(one.join), reason=_why(one, best)) for one in others if one not in rivals])
     if rivals:
-        both = tuple(
-            Alternative(join=replace(one.join, alternatives=()), reason="ambiguous") for one in (best, *rivals)
-        )
+        both = tuple([Alternative(join=_alone(one.join), reason="ambiguous") for one in (best, *rivals)])
         evidence = tuple(piece for one in (best, *rivals) for piece in one.join.evidence)
         return JoinInfo(platform=best.join.platform, evidence=evidence, alternatives=both + lost, reason="ambiguous")
     return replace(best.join, alternatives=best.join.alternatives + lost) if lost else best.join
+
+
+def _alone(join: JoinInfo) -> JoinInfo:
+    return replace(join, alternatives=()) if join.alternatives else join
 
 
 def _why(one: Found, best: Found) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from otd.invites.hits import Hit, by_user, ids_of, together
+from otd.invites.hits import Hit, by_user, gathered, ids_of, together
 from otd.invites.invitation import Found, Invitation, Passage
 from otd.invites.links import Url
 
@@ -18,8 +18,8 @@ _ID = re.compile(r"[0-9]{3,16}")
 def read(invitation: Invitation) -> list[Found]:
     """The meetings of an invitation on any Cisco Meeting Server, one for each id."""
     servers = dict(invitation.site.cms_hosts)
-    hits = [hit for passage in invitation.passages for hit in _hits(passage, servers)]
-    return together("cms", hits, lambda ids, _: "" if "domain" in ids else "link_only")
+    hits = gathered(invitation, lambda passage: _hits(passage, servers))
+    return together("cms", invitation, hits, lambda ids, _: "" if "domain" in ids else "link_only")
 
 
 def _id_of(url: Url) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from otd.invites.hits import Hit, ids_of, together
+from otd.invites.hits import Hit, gathered, ids_of, together
 from otd.invites.invitation import Found, Invitation, Passage
 from otd.invites.site import under
 
@@ -19,9 +19,9 @@ _CODE = re.compile(r": ?([0-9]{3}-[0-9]{3}-[0-9]{3}) *(?:\n|$)")
 
 def read(invitation: Invitation) -> list[Found]:
     """The GoTo meetings of an invitation, one for each number."""
-    hits = [hit for passage in invitation.passages for hit in _hits(passage)]
+    hits = gathered(invitation, _hits)
     named = [hit for hit in hits if hit.key]
-    return together("goto", named or hits, lambda ids, _: "" if "meeting_id" in ids else "link_only")
+    return together("goto", invitation, named or hits, lambda ids, _: "" if "meeting_id" in ids else "link_only")
 
 
 def _hits(passage: Passage) -> Iterator[Hit]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import NamedTuple
 
-from otd.invites.invitation import ADDRESS_BLOCK, BODY_LINK, MOST_MEETINGS, Address, Found, Passage
+from otd.invites.invitation import ADDRESS_BLOCK, BODY_LINK, MOST_MEETINGS, Address, Found, Invitation, Passage
 from otd.model import JoinInfo
+
+_MOST_HITS = 3 * MOST_MEETINGS  # in one passage
 
 
 class Hit(NamedTuple):
@@ -44,13 +47,28 @@ def by_user(addresses: Iterable[Address]) -> dict[str, list[Address]]:
     return found
 
 
-def together(platform: str, hits: Iterable[Hit], reason: Callable[[dict[str, str], Hit], str]) -> list[Found]:
+def gathered(invitation: Invitation, hits: Callable[[Passage], Iterable[Hit]]) -> list[Hit]:
+    """The hits in every passage; of each as many as the meetings in it can need."""
+    found: list[Hit] = []
+    for passage in invitation.passages:
+        mine = list(islice(hits(passage), _MOST_HITS + 1))
+        found += mine[:_MOST_HITS]
+        if len(mine) > _MOST_HITS:
+            invitation.cuts.append("meetings")
+    return found
+
+
+def together(
+    platform: str, invitation: Invitation, hits: Iterable[Hit], reason: Callable[[dict[str, str], Hit], str]
+) -> list[Found]:
     """One Found for each key; `reason` is asked with the ids and the best hit why it cannot be dialled."""
     ranked = sorted(hits, key=lambda hit: (hit.trust, hit.passage.at + hit.at))
     groups: dict[str, list[Hit]] = {}
     for hit in ranked:
         if hit.key in groups or len(groups) < MOST_MEETINGS:
             groups.setdefault(hit.key, []).append(hit)
+        else:
+            invitation.cuts.append("meetings")
     return [_found(platform, group, reason) for group in groups.values()]
 
 

@@ -8,7 +8,8 @@ forms: Poly RealConnect, Cisco Webex Video Integration, Pexip (as a service and 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from otd.invites.invitation import ADDRESS_BLOCK, MORE_INFO, MOST_MEETINGS, QUOTED, Address, Invitation, Passage
@@ -83,7 +84,10 @@ def find(passage: Passage, invitation: Invitation, *, anchored: bool) -> Sequenc
 
     `anchored` says that a meeting's own link stands in it: only then can an address of an unknown domain be a tenant's.
     """
-    infos = [info for link in passage.links if (info := _info(link, passage, invitation.site))]
+    shown = (info for link in passage.links if (info := _info(link, passage, invitation.site)))
+    infos, more = (list(islice(shown, MOST_MEETINGS)), next(shown, None)) if passage.links else ([], None)
+    if more is not None:
+        invitation.cuts.append("meetings")
     blocks = _address_blocks(passage, invitation, infos, anchored) if passage.addresses else []
     if len(infos) + len(blocks) < 2:
         return infos or blocks
@@ -175,6 +179,7 @@ def _address_blocks(passage: Passage, invitation: Invitation, infos: list[Intero
     found: list[Interop] = []
     for address in passage.addresses:
         if len(found) >= MOST_MEETINGS:
+            invitation.cuts.append("meetings")
             break
         partner = partner_of(address.domain, invitation.site)
         if not partner and (not anchored or under(address.domain, _OTHERS)):
@@ -237,11 +242,13 @@ class Chosen(NamedTuple):
     reason: str
 
 
-def choose(candidates: Iterable[tuple[Passage, Interop]]) -> Chosen:
+def choose(candidates: list[tuple[Passage, Interop]]) -> Chosen:
     """Least quoted first, then "more info" addresses before address blocks, then the order of the text.
 
     Two different ids of one partner that are trusted alike are one too many.
     """
+    if not candidates:
+        return _NONE
     ranked = [
         ((passage.trust(MORE_INFO if one.from_info else ADDRESS_BLOCK), passage.at + one.at), one)
         for passage, one in candidates
@@ -258,6 +265,9 @@ def choose(candidates: Iterable[tuple[Passage, Interop]]) -> Chosen:
     if rivals:
         return Chosen(None, (*((one, "ambiguous") for one in (best, *rivals)), *lost), "ambiguous")
     return Chosen(best, (*((one, _why_lost(rank, trust)) for rank, one in others.values()), *lost), "")
+
+
+_NONE = Chosen(None, (), "")
 
 
 def _why_lost(trust: int, best: int) -> str:

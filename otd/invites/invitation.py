@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from string import ascii_letters, digits
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple
 
 from otd.invites import text as texts
 from otd.invites.links import Link, unwrap
@@ -18,11 +18,15 @@ from otd.model import Evidence, JoinInfo, Meeting
 PROPERTY, CONFERENCE, MORE_INFO, ADDRESS_BLOCK, LOCATION, BODY_LINK = range(6)
 BODY_TEXT = 1_000  # a plain address is the last resort, however deep the rest is quoted
 QUOTED = 10
-# No invitation needs as many; what comes after them is not looked at, so that no text takes long.
-MOST_MEETINGS = 6  # of one platform
-_MOST_LINKS = 24  # that point to a platform
-_MOST_WRAPPERS = 48  # all links together
-_MOST_ADDRESSES = 150
+# No invitation needs as many; what comes after them is not looked at, so that no text takes long, and the invitation is
+# said to be cut.
+MOST_MEETINGS = 3  # of one platform
+_MOST_LINKS = 16  # that point to a platform; in a short body fewer, see _room
+_MOST_STEPS = 40  # links and the wrappers around them
+_MOST_OTHERS = 24  # links that are not http(s)
+_MOST_ADDRESSES = 32
+_MOST_ANY = 16  # addresses in one passage; for so many characters more only those that people do not have
+_MORE_TEXT = 500
 _MAX_FIELD = 20_000
 
 _USER_SIGNS = ascii_letters + digits + "._+-"
@@ -41,21 +45,11 @@ class Address(NamedTuple):
     end: int
 
 
-class _Placed(Protocol):
-    @property
-    def at(self) -> int: ...
+class Other(NamedTuple):
+    """A link that is not http(s) (sip:, tel:, h323: ...), as written."""
 
-
-_P = TypeVar("_P", bound=_Placed)
-
-
-def _at(one: _Placed) -> int:
-    return one.at
-
-
-def _between(placed: Sequence[_P], start: int, end: int) -> Sequence[_P]:
-    """Those from start to end; they are in order."""
-    return placed[bisect_left(placed, start, key=_at) : bisect_left(placed, end, key=_at)]
+    address: str
+    at: int
 
 
 class Passage(NamedTuple):
@@ -64,7 +58,7 @@ class Passage(NamedTuple):
     source: str  # body, location, conference, property:NAME
     text: str
     links: tuple[Link, ...]
-    others: tuple[texts.RawLink, ...]  # links that are not http(s): sip:, tel:, h323: ...
+    others: tuple[Other, ...]
     addresses: tuple[Address, ...]
     depth: int = 0
     at: int = 0
@@ -74,9 +68,11 @@ class Passage(NamedTuple):
         return Passage(
             self.source,
             self.text[start:end],
-            tuple(link._replace(at=link.at - start) for link in _between(self.links, start, end)),
-            tuple(link._replace(at=link.at - start) for link in _between(self.others, start, end)),
-            tuple(one._replace(at=one.at - start, end=one.end - start) for one in _between(self.addresses, start, end)),
+            tuple([Link(a.url, a.at - start, a.wrappers, a.guess) for a in self.links if start <= a.at < end]),
+            tuple([Other(a.address, a.at - start) for a in self.others if start <= a.at < end]),
+            tuple(
+                [Address(a.user, a.domain, a.at - start, a.end - start) for a in self.addresses if start <= a.at < end]
+            ),
             self.depth,
             self.at + start,
         )
@@ -102,6 +98,7 @@ class Signs(NamedTuple):
     paths: re.Pattern[str]  # pieces of links on any host; the groups are named by platform
     schemes: Mapping[str, str]  # of links that are not http(s)
     marks: Mapping[str, str]  # pieces of text
+    addresses: re.Pattern[str]  # the @ of addresses that people do not have: with a number, or at a known domain
     begins: tuple[str, ...]  # how a block of a platform can begin
     ends: frozenset[str]  # the last two labels of every domain that matters, wrappers' included
 
@@ -119,7 +116,8 @@ class Signs(NamedTuple):
 class Invitation:
     """What the readers of the platforms look at. `properties` have their names in lower case, the first value each.
 
-    `platforms` are the names of those that anything in it points to. Links that point nowhere are left out.
+    `platforms` are the names of those that anything in it points to. Links that point nowhere are left out. `cuts` says
+    of what there is more than is looked at; whoever stops before the end of something adds to it.
     """
 
     meeting: Meeting
@@ -127,8 +125,13 @@ class Invitation:
     passages: tuple[Passage, ...]
     properties: dict[str, tuple[str, str]]  # lower case name -> (name, value)
     platforms: frozenset[str]
-    cut: bool
+    cuts: list[str]
     empty: bool
+
+    @property
+    def cut(self) -> bool:
+        """Whether there is more in it than was looked at."""
+        return bool(self.cuts)
 
     def prop(self, name: str) -> str:
         """A property's value by its name in lower case, "" when there is none."""
@@ -170,11 +173,13 @@ _NO_MEETINGS = frozenset(("dialin.teams.microsoft.com", "www.microsoft.com", "o1
 
 def prepare(meeting: Meeting, site: Site, signs: Signs) -> Invitation:
     """Read the text of every place in which join details may stand."""
-    preparing = _Preparing(site, signs)
+    preparing = _Preparing(site, signs, len(meeting.body))
     places = dict.fromkeys((meeting.location, *meeting.locations[:20]))
     # How deeply a part of the body is quoted counts against the location; else only against the rest of the body.
     whole = any(_may_lead(place) for place in places)
     body = texts.read(meeting.body, html=meeting.body_type == "html", wanted=preparing.wants, whole=whole)
+    if body.cut:
+        preparing.cuts.append("body")
     passages = [preparing.passage("body", block) for block in body.blocks if _may_matter(block, signs)]
     properties: dict[str, tuple[str, str]] = {}
     for name, value in meeting.properties[:200]:
@@ -191,7 +196,7 @@ def prepare(meeting: Meeting, site: Site, signs: Signs) -> Invitation:
         passages=tuple(passages),
         properties=properties,
         platforms=frozenset(preparing.names),
-        cut=body.cut or preparing.cut,
+        cuts=preparing.cuts,
         empty=body.empty,
     )
 
@@ -202,10 +207,10 @@ def _may_matter(block: texts.Block, signs: Signs) -> bool:
     return (
         bool(block.links)
         or "@" in text
-        or "##" in text
-        or (":" in text and "323:" in text)
+        or texts.holds(text, "##")
+        or texts.holds(text, "323:")
         or text.startswith(signs.begins)
-        or any(mark in text for mark in signs.marks)
+        or any(texts.holds(text, mark) for mark in signs.marks)
     )
 
 
@@ -217,12 +222,13 @@ def _may_lead(value: str) -> bool:
 class _Preparing:
     """Turns blocks into passages and gathers on the way which platforms they point to."""
 
-    def __init__(self, site: Site, signs: Signs) -> None:
+    def __init__(self, site: Site, signs: Signs, size: int) -> None:
         self._site, self._signs = site, signs
-        self._links, self._wrappers = _MOST_LINKS, _MOST_WRAPPERS  # how many more may come
-        self._addresses = self._others = _MOST_ADDRESSES
+        # How many more may come.
+        self._links, self._steps = _room(_MOST_LINKS, size), _room(_MOST_STEPS, size)
+        self._others, self._addresses = _MOST_OTHERS, _MOST_ADDRESSES
         self.names: set[str] = set()
-        self.cut = False
+        self.cuts: list[str] = []
 
     def field(self, source: str, value: str) -> Iterator[Passage]:
         if _may_lead(value):
@@ -246,31 +252,30 @@ class _Preparing:
     def passage(self, source: str, block: texts.Block) -> Passage:
         text = block.text
         links: list[Link] = []
-        others: list[texts.RawLink] = []
-        addresses = _addresses(text, self._addresses) if "@" in text else []
+        others: list[Other] = []
+        addresses = self._addresses_in(text) if "@" in text else []
         marked = False
         for mark, name in self._signs.marks.items():
-            if mark in text:
+            if texts.holds(text, mark):
                 self.names.add(name)
                 marked = True
-        for raw in block.links:
-            if self._links < 0 or self._wrappers < 0:
-                self.cut = True
+        for raw, place in block.links:
+            if self._links <= 0 or self._steps <= 0:
+                self.cuts.append("links")
                 break
-            link = unwrap(raw.address, raw.at - block.at)
+            link = unwrap(raw, place - block.at)
             if link is None:
-                others += self._other(raw._replace(at=raw.at - block.at))
+                others += self._other(raw, place - block.at)
                 continue
-            self._wrappers -= len(link.wrappers)
+            self._steps -= 1 + len(link.wrappers)
             if (names := self._of_link(link)) or marked:
                 self._links -= 1
                 self.names |= names
                 links.append(link)
         if others:
             known = {(one.user, one.domain): one.at for one in addresses}
-            linked = [one for raw in others if (one := _linked_address(raw, known))]
-            addresses = sorted(addresses + linked, key=_at)[: self._addresses]
-        self._addresses -= len(addresses)
+            linked = [one for other in others if (one := _linked_address(other, known))]
+            addresses = sorted(addresses + linked, key=attrgetter("at"))
         for address in addresses:
             self.names |= self._signs.of_host(address.domain)
         return Passage(source, text, tuple(links), tuple(others), tuple(addresses), block.depth, block.at)
@@ -285,35 +290,58 @@ class _Preparing:
         names = frozenset((found.lastgroup,)) if found and found.lastgroup else _NOTHING
         return names | {"skype"} if host in self._site.skype_hosts or host.startswith(_NAMED_FIRST) else names
 
-    def _other(self, raw: texts.RawLink) -> Iterator[texts.RawLink]:
+    def _other(self, address: str, at: int) -> Iterator[Other]:
         """A link that is not http(s), while there is room for it."""
+        if self._others <= 0:
+            self.cuts.append("links")
+            return
         self._others -= 1
-        if self._others >= 0:
-            if name := self._signs.schemes.get(raw.address.partition(":")[0].lower()):
-                self.names.add(name)
-            yield raw
+        if name := self._signs.schemes.get(address.partition(":")[0].lower()):
+            self.names.add(name)
+        yield Other(address, at)
+
+    def _addresses_in(self, text: str) -> list[Address]:
+        """The addresses of a passage, while there is room for them."""
+        found: list[Address] = []
+        at = text.find("@")
+        for _ in range(min(self._addresses, _MOST_ANY)):
+            if at < 0:
+                break
+            if one := _address(text, at):
+                found.append(one)
+            at = text.find("@", at + 1)
+        if at >= 0:
+            end = at + _MORE_TEXT
+            places = [place.start() for place in self._signs.addresses.finditer(text, at, end)]
+            found += [one for place in places if (one := _address(text, place))]
+            if text.find("@", end) >= 0:
+                self.cuts.append("addresses")
+        self._addresses -= len(found)
+        return found
 
 
-def _addresses(text: str, most: int) -> list[Address]:
-    found: list[Address] = []
-    at = text.find("@")
-    while at >= 0 and len(found) < most:
-        before = text[at - 64 if at > 64 else 0 : at]
-        user = before[len(before.rstrip(_USER_SIGNS)) :].lstrip(".")
-        if user and (domain := _DOMAIN.match(text, at + 1)):
-            found.append(Address(user, domain[0].lower(), at - len(user), domain.end()))
-        at = text.find("@", at + 1)
-    return found
+def _room(most: int, size: int) -> int:
+    """How much of something a body of this size may hold: links are long, so that short bodies hold few."""
+    return min(most, 6 + size // 400)
 
 
-def _linked_address(raw: texts.RawLink, known: dict[tuple[str, str], int]) -> Address | None:
+def _address(text: str, at: int) -> Address | None:
+    """The address around an @."""
+    before = text[at - 64 if at > 64 else 0 : at]
+    user = before[len(before.rstrip(_USER_SIGNS)) :].lstrip(".")
+    domain = _DOMAIN.match(text, at + 1) if user else None
+    return Address(user, domain[0].lower(), at - len(user), domain.end()) if domain else None
+
+
+def _linked_address(raw: Other, known: dict[tuple[str, str], int]) -> Address | None:
     """The address in a mail or SIP link, unless it stands in the text near the same place as well."""
     scheme, _, rest = raw.address.partition(":")
     if scheme.lower() not in _MAIL:
         return None
-    for one in _addresses(rest.partition("?")[0][:400], 1):
-        place = known.get((one.user, one.domain))
-        if place is None or abs(place - raw.at) >= 200:
-            known[one.user, one.domain] = raw.at
-            return Address(one.user, one.domain, raw.at, raw.at)
-    return None
+    rest = rest.partition("?")[0][:400]
+    one = _address(rest, rest.find("@")) if "@" in rest else None
+    place = known.get((one.user, one.domain)) if one else None
+    if one is None or (place is not None and abs(place - raw.at) < 200):
+        return None
+    known[one.user, one.domain] = raw.at
+    return Address(one.user, one.domain, raw.at, raw.at)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from otd.invites.hits import Hit, ids_of, together
+from otd.invites.hits import Hit, gathered, ids_of, together
 from otd.invites.invitation import Found, Invitation, Passage
 from otd.invites.site import under
 
@@ -16,7 +16,7 @@ _USER = re.compile(r"[0-9]{4,12}(?:#[0-9]{1,12})?")
 
 def read(invitation: Invitation) -> list[Found]:
     """The Lifesize meetings of an invitation, one for each extension."""
-    return together("lifesize", (hit for passage in invitation.passages for hit in _hits(passage)), lambda ids, _: "")
+    return together("lifesize", invitation, gathered(invitation, _hits), lambda ids, _: "")
 
 
 def _hits(passage: Passage) -> Iterator[Hit]:

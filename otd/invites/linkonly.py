@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from otd.invites.hits import Hit, ids_of, together
-from otd.invites.invitation import Found, Invitation
+from otd.invites.hits import Hit, gathered, ids_of, together
+from otd.invites.invitation import Found, Invitation, Passage
 from otd.invites.site import under
 
 
@@ -33,13 +33,13 @@ def reader(kind: Kind) -> Callable[[Invitation], list[Found]]:
     """The reader for one of them."""
 
     def read(invitation: Invitation) -> list[Found]:
-        hits = []
-        for passage in invitation.passages:
-            for link in passage.links:
-                found = kind.path.fullmatch(link.url.path) if under(link.url.host, kind.domains) else None
-                if found:
-                    ids = ids_of(meeting_id=found[1])
-                    hits.append(Hit(passage, link.at, found[1], ids, link.url.text, wrappers=link.wrappers))
-        return together(kind.name, hits, lambda ids, _: "link_only")
+        return together(kind.name, invitation, gathered(invitation, hits), lambda ids, _: "link_only")
+
+    def hits(passage: Passage) -> Iterator[Hit]:
+        for link in passage.links:
+            found = kind.path.fullmatch(link.url.path) if under(link.url.host, kind.domains) else None
+            if found:
+                ids = ids_of(meeting_id=found[1])
+                yield Hit(passage, link.at, found[1], ids, link.url.text, wrappers=link.wrappers)
 
     return read

@@ -18,7 +18,7 @@ from html import unescape
 
 from selectolax.lexbor import LexborHTMLParser
 
-MAX_LINKS = 500  # that may matter
+MAX_LINKS = 80  # that may matter
 # A mark in the text while it is being read: a link's number, or q and what becomes of the depth of quoting.
 MARK = "\x1f"
 Wanted = Callable[[str], bool]
@@ -26,10 +26,12 @@ Wanted = Callable[[str], bool]
 # Possessive, and never over a "<" outside quotes: linear in whatever is thrown at them.
 _NAMES = r"span|o:p|font|b|i|u|em|strong|small|big|sub|sup|ins|del|code|bdo|bdi|nobr|mark|label|tt|st1:\w{1,20}"
 _VALUE = r"""(?:"[^"]*+"|'[^']*+'|[^\s"'<>]++)"""
-_HREF = re.compile(
-    rf"""(?:\s*+(?!href[\s=])[^\s"'<>=]++(?:\s*+=\s*+{_VALUE})?+)*+\s*+href\s*+=\s*+({_VALUE})""",
-    re.I,
+_NAME = r"[hH][rR][eE][fF]"
+_TO_HREF = (
+    rf"""(?:\s*+(?!{_NAME}[\s=])[^\s"'<>=]++(?:\s*+=\s*+{_VALUE})?+)*+"""  # other attributes
+    rf"""\s*+{_NAME}\s*+=\s*+({_VALUE})"""
 )
+_HREF = re.compile(_TO_HREF)
 _REFERENCE = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,31});")
 
 
@@ -41,14 +43,10 @@ def lines(source: str, wanted: Wanted, *, whole: bool = True) -> tuple[str, list
     return plain(source, wanted, whole=whole) or parsed(source, wanted)
 
 
-def _address(attributes: str) -> str:
-    """Where an anchor leads."""
-    href = _HREF.match(attributes)
-    return _decoded(href[1].strip("\"'")) if href else ""
-
-
-def _decoded(attribute: str) -> str:
-    """An attribute's value without character references; & before a parameter's name is no reference."""
+def _address(attribute: str) -> str:
+    """Where a link leads: an attribute's value without its quotes and without character references; & before a
+    parameter's name is no reference."""
+    attribute = attribute.strip("\"'")
     if "&" not in attribute:
         return attribute
     attribute = attribute.replace("&amp;", "&")
@@ -63,8 +61,8 @@ _STYLE = r"style(?=[\s>])[^<>]*+>[^<]*+</style>"
 # Anchors, what is left out, and (whatever else this finds) what only a parser can tell; common tags are ruled out
 # first, which is faster.
 _TELLING = re.compile(
-    rf"<(?!/?(?:span|o:p|p[ >]|d|br|t[dr])|/[ahb]>)(?:a\s([^>]*+)>|({_COMMENT}|{_STYLE})|/?(?:[^a-z/]|\Z|pre|blockq"
-    r"|s(?:cript|tyle|elect|vg)|t(?:itle|extarea|emplate)|head[\s>]|listing|xmp|plaintext|i(?:frame|mage)"
+    rf"<(?!/?(?:span|o:p|p[ >]|d|br|t[dr])|/[ahb]>)(?:a\s(?:{_TO_HREF})?+[^>]*+(>)|({_COMMENT}|{_STYLE})"
+    r"|/?(?:[^a-z/]|\Z|pre|blockq|s(?:cript|tyle|elect|vg)|t(?:itle|extarea|emplate)|head[\s>]|listing|xmp|plaintext|i(?:frame|mage)"
     r"|no(?:embed|frames)|math|frameset))"
 )
 # Not \s for white space: that would take the marks.
@@ -93,22 +91,27 @@ def plain(source: str, wanted: Wanted, *, whole: bool = True) -> tuple[str, list
     hrefs: list[str] = []
     at = 0
     for found in _TELLING.finditer(source):
-        attributes, left_out = found.groups()
-        if attributes and "<" not in attributes:
-            address = _address(attributes)
-            if len(hrefs) < MAX_LINKS and wanted(address):
+        href, anchor, left_out = found.groups()
+        if href:
+            if "<" in href:
+                return None
+            if len(hrefs) < MAX_LINKS and wanted(address := _address(href)):
                 pieces += (source[at : found.start()], f"{MARK}{len(hrefs)}{MARK}")
                 hrefs.append(address)
                 at = found.end()
         elif left_out:
             pieces += (source[at : found.start()], "\n")
             at = found.end()
-        else:
+        elif not anchor:
             return None
-    text = _RUNS_ON.sub("", "\n".join(_LINE.findall("".join((*pieces, source[at:])))))
-    if ">" in text or "<" in text or text.count("&") > _MOST_REFERENCES:
+    text = "\n".join(_LINE.findall("".join((*pieces, source[at:]))))
+    if "<" in text:
+        text = _RUNS_ON.sub("", text)
+    if ">" in text or "<" in text:
         return None
-    return unescape(text.replace("&nbsp;", " ")) if "&" in text else text, hrefs
+    if "&" not in text:
+        return text, hrefs
+    return (unescape(text.replace("&nbsp;", " ")), hrefs) if text.count("&") <= _MOST_REFERENCES else None
 
 
 def _near(source: str, begin: int) -> int:
@@ -149,8 +152,8 @@ def parsed(source: str, wanted: Wanted) -> tuple[str, list[str]]:
     hrefs: list[str] = []
 
     def mark(anchor: re.Match[str]) -> str:
-        address = _address(anchor[1])
-        if len(hrefs) >= MAX_LINKS or not wanted(address):
+        href = _HREF.match(anchor[1])
+        if href is None or len(hrefs) >= MAX_LINKS or not wanted(address := _address(href[1])):
             return ""
         hrefs.append(address)
         return f"{MARK}{len(hrefs) - 1}{MARK}"

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 
-from otd.invites.hits import Hit, ids_of, together
+from otd.invites.hits import Hit, gathered, ids_of, together
 from otd.invites.invitation import Found, Invitation, Passage
 
 DOMAINS = ("meet.google.com", "tel.meet")
@@ -18,8 +19,10 @@ _PIN = re.compile(r"[0-9]{13}")
 def read(invitation: Invitation) -> list[Found]:
     """The Meet meetings of an invitation, one for each code."""
     gateway = invitation.site.meet_domain
-    hits = [hit for passage in invitation.passages for hit in (*_links(passage, gateway), *_addresses(passage))]
-    return together("meet", hits, lambda ids, _: "" if ids.get("pin") and ids.get("domain") else "link_only")
+    hits = gathered(invitation, lambda passage: chain(_links(passage, gateway), _addresses(passage)))
+    return together(
+        "meet", invitation, hits, lambda ids, _: "" if ids.get("pin") and ids.get("domain") else "link_only"
+    )
 
 
 def _code(path: str) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import unquote
 
-from otd.invites.hits import Hit, by_user, ids_of, together
+from otd.invites.hits import Hit, by_user, gathered, ids_of, together
 from otd.invites.invitation import Found, Invitation, Passage
 from otd.invites.links import Url, parameter
 
@@ -17,8 +17,8 @@ _ALIAS = re.compile(r"[A-Za-z0-9._+-]{1,100}(?:@[A-Za-z0-9.-]{3,200})?")
 
 def read(invitation: Invitation) -> list[Found]:
     """The Pexip rooms of an invitation, one for each alias."""
-    hits = [hit for passage in invitation.passages for hit in _hits(passage)]
-    return together("pexip", hits, lambda ids, _: "" if "domain" in ids else "link_only")
+    hits = gathered(invitation, _hits)
+    return together("pexip", invitation, hits, lambda ids, _: "" if "domain" in ids else "link_only")
 
 
 def _alias_of(url: Url) -> str:

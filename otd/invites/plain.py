@@ -22,6 +22,7 @@ from otd.invites.invitation import (
     Passage,
 )
 from otd.invites.site import Site
+from otd.invites.text import holds
 from otd.model import JoinInfo
 
 _USER = r"[A-Za-z0-9._+*#-]{1,100}"
@@ -84,11 +85,11 @@ def _addresses(passage: Passage, site: Site, domains: frozenset[str]) -> Iterato
             or ("." in one.user and _ROOM.fullmatch(one.user))
         ):
             yield _Address(f"{one.user}@{one.domain}", False, one.at)
-    for at in _places(text, "323:"):
+    for at in _places(text, "323:") if holds(text, "323:") else ():
         start = at - 2 if text[at - 1 : at] == "." else at - 1
         if start >= 0 and (match := _H323.match(text, start)):
             yield _Address(match[1], True, match.start())
-    for at in _places(text, "##"):
+    for at in _places(text, "##") if holds(text, "##") else ():
         host = _HOST_BEFORE.search(text, max(0, at - 80), at)
         if host and (match := _GATEWAY.match(text, host.start())):
             yield _Address(match[1], True, match.start())

@@ -102,6 +102,9 @@ def _signs() -> Signs:
         paths=re.compile(f"[/?&](?:{'|'.join(f'(?P<{row.name}>{row.paths})' for row in PLATFORMS if row.paths)})"),
         schemes={scheme: row.name for row in PLATFORMS for scheme in row.schemes},
         marks={mark: row.name for row in PLATFORMS for mark in row.marks},
+        addresses=re.compile(
+            rf"@(?:(?<=[0-9]{{5}}@)|(?<=teams@)|(?=(?:[a-z0-9-]+\.){{0,6}}?(?:{'|'.join(map(re.escape, domains))})))"
+        ),
         begins=tuple(begin for row in PLATFORMS for begin in row.begins),
         ends=frozenset(end_of(domain) for domain in (*domains, *WRAPPING)),
     )

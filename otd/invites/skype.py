@@ -169,6 +169,7 @@ def _pieces(invitation: Invitation, hidden: Join | None) -> list[_Piece]:
     pieces: list[_Piece] = []
     for passage in invitation.passages:
         if len(pieces) >= MOST_MEETINGS:
+            invitation.cuts.append("meetings")
             break
         trusted = _is_block(passage) or any("sl=1" in link.url.query for link in passage.links)
         joins: list[tuple[Join, Link]] = []
@@ -222,7 +223,7 @@ def _found(
     pieces = sorted(pieces, key=lambda piece: (_trust(piece), piece.passage.at))
     for piece in pieces:
         join = join.merged(piece.join)
-    chosen = interop.choose((piece.passage, one) for piece in pieces for one in piece.interops)
+    chosen = interop.choose([(piece.passage, one) for piece in pieces for one in piece.interops])
     if chosen.best is not None:
         evidence += (chosen.best.evidence,)
     elif pieces:
@@ -233,9 +234,11 @@ def _found(
     number = number or next((piece.number for piece in pieces if piece.number), "")
     reason = chosen.reason or ("" if chosen.best else interop.why_none(invitation))
     info = _info(join, number, chosen.best, evidence, reason)
-    at = min((piece.passage.at for piece in pieces), default=0)
-    lost = interop.alternatives(chosen, lambda one: _info(join, number, one, (one.evidence,), one.reason))
-    return Found(replace(info, alternatives=lost) if lost else info, trust, at, join.conference_id.upper() or join.url)
+    if chosen.lost:
+        lost = interop.alternatives(chosen, lambda one: _info(join, number, one, (one.evidence,), one.reason))
+        info = replace(info, alternatives=lost)
+    at = min([piece.passage.at for piece in pieces], default=0)
+    return Found(info, trust, at, join.conference_id.upper() or join.url)
 
 
 def _info(join: Join, number: str, best: Interop | None, evidence: tuple[Evidence, ...], reason: str) -> JoinInfo:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from otd.invites.hits import Hit, ids_of, together
+from otd.invites.hits import Hit, gathered, ids_of, together
 from otd.invites.invitation import Found, Invitation, Passage
 from otd.invites.site import under
 
@@ -16,8 +16,8 @@ _USER = re.compile(r"[A-Za-z0-9._-]{3,60}")
 
 def read(invitation: Invitation) -> list[Found]:
     """The StarLeaf meetings of an invitation, one for each id."""
-    hits = [hit for passage in invitation.passages for hit in _hits(passage)]
-    return together("starleaf", hits, lambda ids, _: "link_only")
+    hits = gathered(invitation, _hits)
+    return together("starleaf", invitation, hits, lambda ids, _: "link_only")
 
 
 def _hits(passage: Passage) -> Iterator[Hit]:

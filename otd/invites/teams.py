@@ -219,6 +219,8 @@ def _pieces(passage: Passage, invitation: Invitation) -> Iterator[_Piece]:
             starts[-1] = (starts[-1][0], starts[-1][1].merged(join), starts[-1][2])
         elif len(starts) < MOST_MEETINGS:
             starts.append((link.at if starts else 0, join, link))
+        else:
+            invitation.cuts.append("meetings")
     if not starts:
         interops = () if skype.claims(passage, invitation) else interop.find(passage, invitation, anchored=False)
         if interops:
@@ -263,9 +265,8 @@ def _native(text: str, number: _Number, join: Join, interops: Sequence[Interop])
 
 def read(invitation: Invitation) -> list[Found]:
     """The Teams meetings of an invitation; the one that the hidden properties name is trusted most."""
-    pieces = list(
-        islice((one for passage in invitation.passages for one in _pieces(passage, invitation)), _MOST_PIECES)
-    )
+    every = (one for passage in invitation.passages for one in _pieces(passage, invitation))
+    pieces, more = list(islice(every, _MOST_PIECES)), next(every, None)
     hidden = from_properties(invitation)
     found: list[Found] = []
     if hidden is not None:
@@ -276,17 +277,20 @@ def read(invitation: Invitation) -> list[Found]:
         first = min(pieces, key=_RANK)
         mine, pieces = _split(first.join, first.passage.depth, pieces)
         found.append(_found(first.join, mine, (), first.trust, invitation))
+    if pieces or more is not None:
+        invitation.cuts.append("meetings")
     return found
 
 
 def _split(join: Join, depth: int, pieces: list[_Piece]) -> tuple[list[_Piece], list[_Piece]]:
     """The pieces that are about this meeting, and the others. What does not surely belong to it does where it is quoted
     no deeper: an older meeting in the thread below may have a link of the other form."""
-    mine = [one.join.surely_same(join) or (one.passage.depth <= depth and one.join.same(join)) for one in pieces]
-    return (
-        [one for one, is_mine in zip(pieces, mine, strict=True) if is_mine],
-        [one for one, is_mine in zip(pieces, mine, strict=True) if not is_mine],
-    )
+    mine: list[_Piece] = []
+    others: list[_Piece] = []
+    for one in pieces:
+        is_mine = one.join.surely_same(join) or (one.passage.depth <= depth and one.join.same(join))
+        (mine if is_mine else others).append(one)
+    return mine, others
 
 
 def _found(
@@ -296,14 +300,14 @@ def _found(
     pieces = sorted(pieces, key=_RANK)
     for piece in pieces:
         join = join.merged(piece.join)
-    chosen = interop.choose((piece.passage, one) for piece in pieces for one in piece.interops)
+    chosen = interop.choose([(piece.passage, one) for piece in pieces for one in piece.interops])
     if chosen.best is not None:
         evidence += (chosen.best.evidence,)
     elif pieces and pieces[0].join.url:
         evidence += (pieces[0].passage.evidence("body_link", "", pieces[0].wrappers),)
     reason = chosen.reason or ("" if chosen.best else interop.why_none(invitation))
     info = _info(join, chosen.best, evidence, reason)
-    at = min((piece.passage.at for piece in pieces), default=0)
+    at = min([piece.passage.at for piece in pieces], default=0)
     key = join.thread_id or join.meeting_id or (chosen.best.id("vtc_id") if chosen.best else "")
     if chosen.lost:
         lost = interop.alternatives(chosen, lambda one: _info(join, one, (one.evidence,), one.reason))

@@ -43,8 +43,6 @@ _MAIL_HEAD = re.compile(
     r"[^\n:]{1,24}+:(?=[^\n]{0,80}?(?:(?:19|20)[0-9]{2}|[0-9][./-][0-9]{2}\b))[^\n]{0,100}?[0-9]{1,2}[:.][0-9]{2}[^\n]{0,100}+\n"
     r"[^\n:]{1,24}+:"
 )
-# What every such head holds, looked for by its colons, which are rarer than lines.
-_LABELS = re.compile(r":[^\n]{1,300}+\n[^\n:]{1,24}+:[^\n]{1,200}+\n[^\n:]{1,24}+:")
 _DIGIT = re.compile("[0-9]")
 _CLOSES = frozenset("0123456789 ")  # how a line ends that a number closes
 # Labels of numbers to call. Words are never needed to find a meeting's number, only to rule these out.
@@ -55,11 +53,8 @@ _TELEPHONE = re.compile(
 _QUOTED_LINE = re.compile(r"(?:> ?)+")
 
 
-class RawLink(NamedTuple):
-    """An address as written, and where in the text it stood."""
-
-    address: str
-    at: int
+RawLink = tuple[str, int]
+"""An address as written, and where in the text it stood."""
 
 
 class Block(NamedTuple):
@@ -131,8 +126,10 @@ def _lift(
     text: str, hrefs: list[str], wanted: Callable[[str], bool]
 ) -> tuple[str, list[RawLink], list[tuple[int, str]]]:
     """The text without addresses and marks, and where they stood."""
-    if "://" in text or "<" in text:
+    if holds(text, "://") or "<" in text:
         text = _marked(text, hrefs, wanted)
+    if MARK not in text:
+        return text, [], []
     parts = _MARKS.split(text)
     links: list[RawLink] = []
     quotes: list[tuple[int, str]] = []
@@ -142,7 +139,7 @@ def _lift(
         if mark[0] == "q":
             quotes.append((at, mark[1]))
         elif int(mark) < len(hrefs):
-            links.append(RawLink(hrefs[int(mark)], at))
+            links.append((hrefs[int(mark)], at))
     return "".join(parts[::2]), links, quotes
 
 
@@ -181,12 +178,12 @@ def _blocks(text: str, links: list[RawLink], quotes: list[tuple[int, str]]) -> t
     """Cut the text at ruled lines and at changes of quoting."""
     cuts = list(quotes)
     for rule, run in _RULES:
-        if rule in text:
+        if holds(text, rule):
             cuts += [(found.start(), "") for found in run.finditer(text)]
     lines = "\n" + text  # a line's place in the text is that of the line end before it here
-    if "\n----" in lines:
+    if "-" in text and "\n----" in lines:
         cuts += [(found.start(), "+") for found in _QUOTE_LINE.finditer(lines)]
-    if _LABELS.search(text):
+    if ":" in text:
         cuts += [(found.start(), "+") for found in _MAIL_HEAD.finditer(lines)]
     if not cuts:
         return (Block(text, tuple(links)),)
@@ -194,7 +191,7 @@ def _blocks(text: str, links: list[RawLink], quotes: list[tuple[int, str]]) -> t
     start = explicit = headers = next_link = 0
     for at, kind in [*sorted(cuts), (len(text), "")]:
         first = next_link
-        while next_link < len(links) and (links[next_link].at < at or at == len(text)):
+        while next_link < len(links) and (links[next_link][1] < at or at == len(text)):
             next_link += 1
         if at > start:
             piece = text[start:at]
@@ -206,6 +203,11 @@ def _blocks(text: str, links: list[RawLink], quotes: list[tuple[int, str]]) -> t
         elif kind:
             explicit = explicit + 1 if kind == "(" else max(explicit - 1, 0) if kind == ")" else int(kind)
     return tuple(blocks)
+
+
+def holds(text: str, mark: str) -> bool:
+    """Whether this stands in the text. Its first sign is looked for first, which takes a fraction of the time."""
+    return mark[0] in text and mark in text
 
 
 def closing_numbers(text: str, number: re.Pattern[str]) -> list[tuple[str, int, int]]:

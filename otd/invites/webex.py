@@ -104,6 +104,8 @@ def read(invitation: Invitation) -> list[Found]:
         key = piece.join.number or piece.join.user.lower()
         if key in found or len(found) < MOST_MEETINGS:
             found.setdefault(key, []).append(piece)
+        else:
+            invitation.cuts.append("meetings")
     bare = found.pop("", [])
     numbered = [mine for mine in found.values() if mine[0].join.number]
     if bare and len(numbered) == 1 and numbered[0][0].passage.depth == bare[0].passage.depth:

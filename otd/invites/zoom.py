@@ -65,17 +65,19 @@ class _Start(NamedTuple):
 
 def read(invitation: Invitation) -> list[Found]:
     """The Zoom meetings of an invitation, one for each id."""
-    pieces = [piece for passage in invitation.passages for piece in _pieces(passage)]
+    pieces = [piece for passage in invitation.passages for piece in _pieces(passage, invitation)]
     real = [piece for piece in pieces if not piece.reason]
     pieces = real or pieces[:1]  # a registration page beside the meeting says nothing more
     meetings: dict[str, list[_Piece]] = {}
     for piece in sorted(pieces, key=lambda one: (one.trust, one.passage.at)):
         if piece.meeting_id in meetings or len(meetings) < MOST_MEETINGS:
             meetings.setdefault(piece.meeting_id, []).append(piece)
+        else:
+            invitation.cuts.append("meetings")
     return [_found(mine) for mine in meetings.values()]
 
 
-def _pieces(passage: Passage) -> list[_Piece]:
+def _pieces(passage: Passage, invitation: Invitation) -> list[_Piece]:
     starts = sorted(_starts(passage))
     merged: list[list[_Start]] = []
     for start in starts:
@@ -85,6 +87,8 @@ def _pieces(passage: Passage) -> list[_Piece]:
             merged[-1] = [start, *merged[-1]]
         elif len(merged) < MOST_MEETINGS:
             merged.append([start])
+        else:
+            invitation.cuts.append("meetings")
     pieces = []
     for n, group in enumerate(merged):
         begin = min(one.at for one in group) if n else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -84,6 +85,32 @@ def test_a_meeting_below_a_flood_of_links_is_missed_and_the_reason_is_given() ->
     join = read(a_meeting(f"<body>{flood}{TEAMS.format(n=77)}"), SITE)
 
     assert join.reason == "body_cut"
+
+
+def test_a_video_address_below_a_flood_of_addresses_is_missed_and_the_reason_is_given() -> None:
+    for flood in ("a{n}@c.example ", "{n:06}@c.example "):
+        above = "".join(flood.format(n=n) for n in range(200))
+        assert read(
+            a_meeting(f"<body><p>{above}</p><p>conference@m.webex.com</p><p>119 300 482 2</p>"), SITE
+        ).reason == ("body_cut")
+
+
+def test_a_tenant_address_below_many_mail_addresses_is_found() -> None:
+    people = "; ".join(f"Ida Nr {n} <ida.nr{n}@c.example>" for n in range(200)).replace("<", "&lt;")
+
+    join = read(a_meeting(f"<body><p>To: {people}</p>{TEAMS.format(n=77)}{BLOCK}"), SITE)
+
+    assert (join.reason, isinstance(join, JoinInfo) and join.id("vtc_id")) == ("", "1193004822")
+
+
+def test_a_meeting_below_too_many_others_is_missed_and_the_reason_is_given() -> None:
+    others = "".join(TEAMS.format(n=n) + "<br>" for n in range(MOST_MEETINGS))
+    hidden = (
+        ("SkypeTeamsMeetingUrl", "https://teams.microsoft.com/l/meetup-join/19%3ameeting_00000077%40thread.v2/0"),
+    )
+    meeting = a_meeting(f"<body>{others}{TEAMS.format(n=77)}{BLOCK}")
+
+    assert read(replace(meeting, properties=hidden), SITE).reason == "body_cut"
 
 
 def test_ten_million_characters_are_cut_and_the_reason_is_given() -> None:
