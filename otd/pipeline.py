@@ -15,7 +15,7 @@ import structlog
 
 from otd import deliveries, placing
 from otd.deliveries import GiveUp, Park, Renumber, Send
-from otd.errors import Missing, OtdError, Permanent, Unreachable, Unsupported
+from otd.errors import OtdError, Permanent, Unreachable, Unsupported
 from otd.metrics import Metrics
 from otd.model import (
     Desired,
@@ -180,10 +180,10 @@ class Pipeline:
 
     def apply_receipt(self, receipt: Receipt) -> None:
         """What a relay found. One that is older than what is known changes nothing."""
-        before = self._before(receipt)
-        if self._store.apply(receipt):
+        before = self._store.apply(receipt)
+        if before is not None:
             self._metrics.receipt(receipt.verb, receipt.outcome)
-            if before is not None and before.desired is not None:
+            if receipt.outcome in ("confirmed", "fetched") and before.desired is not None:
                 self._count_confirmed(before.desired, before.confirmed_revision, receipt.revision)
             say = log.debug if deliveries.is_as_before(receipt) else log.info
             say(
@@ -205,12 +205,6 @@ class Pipeline:
                 sequence=receipt.sequence,
                 outcome=receipt.outcome,
             )
-
-    def _before(self, receipt: Receipt) -> EndpointState | None:
-        """The endpoint as it is before a receipt that may confirm its list."""
-        with suppress(Missing):
-            return self._store.endpoint(receipt.endpoint) if receipt.outcome in ("confirmed", "fetched") else None
-        return None
 
     def _count_confirmed(self, desired: Desired, confirmed: int, revision: int) -> None:
         if revision == desired.revision > confirmed:
@@ -237,8 +231,9 @@ class Pipeline:
             if pool in (state.endpoint.pool, state.leaving.pool if state.leaving else "")
         ]
         gap, now = SPREAD / max(len(its) - AT_ONCE, 1), self._store.now()
-        for place, state in enumerate(sorted(its, key=lambda state: deliveries.next_meeting(state, now))):
-            self._store.hint("deliver", state.endpoint.name, delay=gap * max(place - AT_ONCE, 0))
+        soonest = sorted(its, key=lambda state: deliveries.next_meeting(state, now))
+        delays = {state.endpoint.name: gap * max(place - AT_ONCE, 0) for place, state in enumerate(soonest)}
+        self._store.hint_all("deliver", delays)
 
     def _failed(self, error: OtdError, attempt: int) -> Settled:
         timing = self._rules.timing

@@ -289,6 +289,10 @@ class Store(Protocol):
         A parked row stays parked."""
         ...
 
+    def hint_all(self, kind: WorkKind, delays: Mapping[str, timedelta]) -> None:
+        """The same for many at once, by name."""
+        ...
+
     def claim(self, owner: str, *, limit: int, lease: timedelta, kinds: tuple[WorkKind, ...] = ()) -> tuple[Work, ...]:
         """Due rows, the longest overdue first, now leased to `owner` under a new token.
 
@@ -587,13 +591,14 @@ class Store(Protocol):
         """The login of an endpoint that fetches: a salted hash, "" for none. Every relay is given it."""
         ...
 
-    def apply(self, receipt: Receipt) -> bool:
-        """Compare-and-set on (revision, sequence, counter) greater than the last applied; makes `deliver` due.
+    def apply(self, receipt: Receipt) -> EndpointState | None:
+        """Compare-and-set on (revision, sequence, counter) greater than the last applied; makes `deliver` due. Gives
+        what was known before it.
 
-        False when it is older than what is known, for an unknown endpoint, from a pool that it was not sent to, or for
-        a revision or sequence that this database never gave (it may be a restored copy). A confirmation of the desired
-        revision sets confirmed_revision and confirmed_at and clears failures, and un-parks; that of an older one counts
-        as nothing; any other answer counts as a failure.
+        None, and nothing changes, when it is older than what is known, for an unknown endpoint, from a pool that it was
+        not sent to, or for a revision or sequence that this database never gave (it may be a restored copy). A
+        confirmation of the desired revision sets confirmed_revision and confirmed_at and clears failures, and un-parks;
+        that of an older one counts as nothing; any other answer counts as a failure.
         """
         ...
 

@@ -16,9 +16,7 @@ signed it, and what it says fits the key that it came under.
 
 from __future__ import annotations
 
-import itertools
 import json
-import queue
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -34,6 +32,7 @@ from otd.bus.broker import Broker
 from otd.bus.consuming import Consumer, Taken
 from otd.bus.identity import Identity, user_of
 from otd.bus.publishing import Publisher
+from otd.bus.waiting import Waiting
 from otd.errors import Garbled, OtdError, Retryable, Unreachable, Untrusted
 from otd.model import Delivery, Duty, Fill, Hello, Order, Receipt, Unopened
 from otd.pairing import Member
@@ -275,8 +274,7 @@ class AmqpRelayBus:
         self._identity = identity
         self._key = f"{identity.pool}.{identity.relay}"
         self._own = relay_queue(identity.relay)
-        self._waiting: queue.PriorityQueue[tuple[int, int, Taken | None]] = queue.PriorityQueue()
-        self._count = itertools.count()
+        self._waiting = Waiting(looks=concurrency // 2)
         self._publisher = Publisher(identity.broker, name=identity.relay)
         self._consumer = Consumer(
             identity.broker,
@@ -314,8 +312,7 @@ class AmqpRelayBus:
     def close(self) -> None:
         self._closing = True
         self._consumer.cancel()
-        for _ in self._threads:
-            self._waiting.put((-1, next(self._count), None))
+        self._waiting.close()
         for thread in self._threads:
             thread.join()
         self._consumer.stop()
@@ -332,19 +329,27 @@ class AmqpRelayBus:
             log.warning("report lost", relay=identity.relay, kind=kind, why=error.why, mend=error.mend)
 
     def _take(self, taken: Taken) -> None:
-        first = 0 if taken.queue == self._own else 1
-        self._waiting.put((first, next(self._count), taken))
+        self._waiting.put(taken, own=taken.queue == self._own)
 
     def _work(self, handle: Handle) -> None:
-        while (taken := self._waiting.get()[2]) is not None:
+        while (found := self._waiting.get()) is not None:
+            taken, look = found
+            order = look or self._opened(taken)
+            if look is None and isinstance(order, Delivery) and order.verb == "read":
+                self._waiting.postpone(taken, order)
+                continue
             try:
-                self._carry_out(taken, handle)
+                if order is not None:
+                    handle(order, timedelta(seconds=time.monotonic() - taken.at))
             except Exception as error:  # one broken order must not end the thread
                 log.error("order not carried out", relay=self._identity.relay, error=type(error).__name__)
             finally:
                 self._consumer.ack(taken)
+                if look is not None:
+                    self._waiting.looked()
 
-    def _carry_out(self, taken: Taken, handle: Handle) -> None:
+    def _opened(self, taken: Taken) -> Order | None:
+        """What it says; None when that does not count."""
         identity = self._identity
         try:
             document = seal.open_order(taken.body, identity.relay, identity.sealing, identity.centre)
@@ -352,11 +357,13 @@ class AmqpRelayBus:
             pool = order.endpoint.pool if isinstance(order, Delivery) else getattr(order, "pool", "")
             if not isinstance(order, Delivery | Fill | Duty) or pool != identity.pool:
                 raise Untrusted("an order", "it is meant for another pool")
+            return order
         except seal.NotForMe as error:
             log.warning("order refused", relay=identity.relay, why=error.why, mend=error.mend)
             if taken.message_id:
                 self._report(Unopened(relay=identity.relay, pool=identity.pool, token=taken.message_id))
         except OtdError as error:
             log.warning("order refused", relay=identity.relay, why=error.why)
-        else:
-            handle(order, timedelta(seconds=time.monotonic() - taken.at))
+        except Exception as error:  # one broken order must not end the thread
+            log.error("order not opened", relay=identity.relay, error=type(error).__name__)
+        return None

@@ -97,7 +97,15 @@ def relane(tx: Transaction, kind: WorkKind, name: str, lane: str) -> None:
 
 def hint(tx: Transaction, kind: WorkKind, name: str, delay: timedelta = timedelta(0)) -> None:
     """Make it due; a parked row stays parked, but runs again if it is just being tried."""
-    tx.connection.execute(_hinted(tx.now), {"this": f"{kind}:{name}", "delay": span(delay)})
+    hint_all(tx, kind, {name: delay})
+
+
+def hint_all(tx: Transaction, kind: WorkKind, delays: Mapping[str, timedelta]) -> None:
+    """The same for many."""
+    # In one order always, so that two who do this do not wait for each other.
+    rows = [{"this": f"{kind}:{name}", "delay": span(delay)} for name, delay in sorted(delays.items())]
+    if rows:
+        tx.connection.execute(_hinted(tx.now), rows)
 
 
 def unpark(tx: Transaction, kind: WorkKind, name: str) -> None:

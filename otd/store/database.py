@@ -63,16 +63,23 @@ class Database:
         self.where = f"the database {self.url.render_as_string(hide_password=True)}"
         self.now = _now(self.url, clock)
         self._sqlite = self.url.get_backend_name() == "sqlite"
-        self._writer: Any = threading.Lock() if self._sqlite else nullcontext()
+        turns = _Turns()
+        self._writer: Any = turns if self._sqlite else nullcontext()
+        self._first: Any = turns.first if self._sqlite else nullcontext()
         self._held = _hold(self.url.database or "", self.where) if self._sqlite and exclusive else -1
         try:
             if self._sqlite:
                 _create_private(self.url.database or "", self.where, may_create=migrate)
             self._engine = _engine(self.url, sqlite=self._sqlite, where=self.where)
+            self._quick = _engine(self.url, sqlite=self._sqlite, where=self.where, lasting=False)
             self._writes = self._engine.execution_options(otd_begin="BEGIN IMMEDIATE")
             # One statement needs no transaction around it: on PostgreSQL that saves two of three round trips.
             alone = {"otd_begin": ""} if self._sqlite else {"isolation_level": "AUTOCOMMIT"}
             self._alone = self._engine.execution_options(**alone)
+            self._quick_alone = self._quick.execution_options(**alone)
+            self._quick_writes = self._quick.execution_options(otd_begin="BEGIN IMMEDIATE")
+            # A crash of PostgreSQL leaves workers alive, so that it must not forget which claims they hold.
+            self._leases = self._quick_writes if self._sqlite else self._writes
             self._look_after_tables(migrate)
             if self._sqlite and migrate:
                 self._use_wal()
@@ -98,6 +105,25 @@ class Database:
             yield connection
 
     @contextmanager
+    def applying(self) -> Iterator[Connection]:
+        """The same for what relays say: it goes before the other writers that wait. Whatever is sent out is answered,
+        so that were answers to wait behind what is sent, they would come too late, and more would be sent."""
+        with self._explained(), self._first, self._writes.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def leasing(self) -> Iterator[Connection]:
+        """The same for claims, which nobody misses that a power cut has ended: SQLite need not wait for the disk."""
+        with self._explained(), self._writer, self._leases.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def settling(self) -> Iterator[Connection]:
+        """A transaction for what `quickly` is for."""
+        with self._explained(), self._writer, self._quick_writes.begin() as connection:
+            yield connection
+
+    @contextmanager
     def in_turn(self) -> Iterator[Connection]:
         """A writing transaction that only one process has at a time: for what is inserted unless it is there."""
         with self.writing() as connection:
@@ -117,9 +143,17 @@ class Database:
         with self._explained(), self._writer, self._alone.begin() as connection:
             yield connection
 
+    @contextmanager
+    def quickly(self) -> Iterator[Connection]:
+        """The same for what only costs time when a crash of the database, or a power cut, undoes it: hints, and how
+        work goes on. It does not wait for the disk."""
+        with self._explained(), self._writer, self._quick_alone.begin() as connection:
+            yield connection
+
     def close(self) -> None:
-        if hasattr(self, "_engine"):
-            self._engine.dispose()
+        for engine in ("_engine", "_quick"):
+            if hasattr(self, engine):
+                getattr(self, engine).dispose()
         if self._held >= 0:
             os.close(self._held)
             self._held = -1
@@ -225,20 +259,41 @@ def _unusable(where: str, error: OSError) -> BadSetting:
     )
 
 
-def _engine(url: URL, *, sqlite: bool, where: str) -> Any:
+class _Turns:
+    """SQLite has one writer at a time, and this process lets no more than that ask for it: `with turns` waits in line,
+    `with turns.first` behind at most one of those that do."""
+
+    def __init__(self) -> None:
+        self._line, self.first = threading.Lock(), threading.Lock()
+
+    def __enter__(self) -> None:
+        self._line.acquire()
+        self.first.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.first.release()
+        self._line.release()
+
+
+def _engine(url: URL, *, sqlite: bool, where: str, lasting: bool = True) -> Any:
+    """Not `lasting`: a commit does not wait for the disk. A lasting one that comes later takes it along."""
+    arguments: dict[str, Any] = {} if "timeout" in url.query else {"timeout": _BUSY}
+    if not sqlite:
+        options = _POSTGRES["options"] + ("" if lasting else " -c synchronous_commit=off")
+        arguments = _POSTGRES | {"options": options}
     try:
         engine = create_engine(
             url,
-            connect_args=_POSTGRES if not sqlite else {} if "timeout" in url.query else {"timeout": _BUSY},
-            pool_size=8,
-            max_overflow=8,
+            connect_args=arguments,
+            pool_size=8 if lasting else 4,
+            max_overflow=8 if lasting else 4,
             pool_timeout=30,
             hide_parameters=True,  # values are never part of an error's text
         )
     except ImportError:
         raise BadSetting(where, "psycopg is not installed", "pip install 'one-touch-dial[postgres]'") from None
     if sqlite:
-        event.listen(engine, "connect", _sqlite_connected)
+        event.listen(engine, "connect", _sqlite_connected if lasting else _sqlite_connected_quickly)
         event.listen(engine, "begin", _sqlite_begun)
     return engine
 
@@ -247,6 +302,11 @@ def _sqlite_connected(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # transactions begin where _sqlite_begun says so, not where the driver guesses
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _sqlite_connected_quickly(connection: Any, record: object) -> None:
+    _sqlite_connected(connection, record)
+    connection.execute("PRAGMA synchronous = NORMAL")  # whole after a power cut, without the last of what it did
 
 
 def _sqlite_begun(connection: Connection) -> None:

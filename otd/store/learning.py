@@ -21,8 +21,6 @@ ACCEPTING = frozenset({"confirmed", "differs"})  # outcomes that an endpoint giv
 def apply(tx: Transaction, receipt: Receipt, state: EndpointState, now: int) -> None:
     """Take what the receipt tells; `state` is what was known before it."""
     name = state.endpoint.name
-    if tx.connection.execute(select(learned.c.endpoint).where(learned.c.endpoint == name)).first() is None:
-        tx.connection.execute(insert(learned).values(endpoint=name))
     changes: dict[str, Any] = {"reason": receipt.reason[:32], "credential": state.endpoint.credential}
     if receipt.facts is not None:
         changes["facts"] = tx.vault.seal(_place(name), records.dump(receipt.facts))
@@ -48,7 +46,8 @@ def apply(tx: Transaction, receipt: Receipt, state: EndpointState, now: int) -> 
         changes["overwrites"] = state.overwrites + 1
     elif receipt.outcome == "confirmed" and receipt.verb == "read":
         changes["overwrites"] = 0
-    tx.connection.execute(update(learned).where(learned.c.endpoint == name).values(changes))
+    if tx.connection.execute(update(learned).where(learned.c.endpoint == name).values(changes)).rowcount == 0:
+        tx.connection.execute(insert(learned).values(endpoint=name, **changes))
 
 
 def start_afresh(tx: Transaction, endpoint: str = "") -> None:

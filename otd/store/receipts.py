@@ -52,20 +52,21 @@ def sending(tx: Transaction, endpoint: str, verb: Verb, revision: int, relay: st
     return int(sequence)
 
 
-def apply(tx: Transaction, receipt: Receipt) -> bool:
+def apply(tx: Transaction, receipt: Receipt) -> EndpointState | None:
     """See `otd.ports.Store.apply`."""
     if receipt.outcome in ("placed", "fetched"):
-        return placements.apply(tx, receipt)
+        before = _known(tx, receipt.endpoint)
+        return before if before is not None and placements.apply(tx, receipt) else None
     row = tx.connection.execute(
         select(endpoints, tx.now.label("now")).where(endpoints.c.name == receipt.endpoint).with_for_update()
     ).one_or_none()
     if row is None or not _counts(tx, receipt, row):
-        return False
-    state = endpoint_state(tx, row.name)
+        return None
+    state = _joined(tx, row)
     _note(tx, receipt, row, state)
     if receipt.outcome == "forgotten" and row.removed:
         adoption.discard(tx, row.name)
-        return True
+        return state
     learning.apply(tx, receipt, state, row.now)
     reaching.note(tx, receipt)
     tx.connection.execute(
@@ -81,10 +82,10 @@ def apply(tx: Transaction, receipt: Receipt) -> bool:
         )
     )
     if _confirms(receipt, row):
-        claims.unpark(tx, "deliver", row.name)  # whatever a person was needed for is over
+        claims.revive(tx, "deliver", row.name)  # whatever a person was needed for is over
     else:
         claims.hint(tx, "deliver", row.name)
-    return True
+    return state
 
 
 def _counts(tx: Transaction, receipt: Receipt, row: Any) -> bool:
@@ -172,9 +173,18 @@ def _receipt(endpoint: str) -> str:
 
 
 def endpoint_state(tx: Transaction, name: str) -> EndpointState:
-    row = tx.connection.execute(select(endpoints).where(endpoints.c.name == name)).one_or_none()
-    if row is None:
+    state = _known(tx, name)
+    if state is None:
         raise not_configured(name)
+    return state
+
+
+def _known(tx: Transaction, name: str) -> EndpointState | None:
+    row = tx.connection.execute(select(endpoints).where(endpoints.c.name == name)).one_or_none()
+    return None if row is None else _joined(tx, row)
+
+
+def _joined(tx: Transaction, row: Any) -> EndpointState:
     return learning.joined(tx, placements.joined(tx, (state_of(tx, row),)))[0]
 
 

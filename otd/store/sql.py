@@ -156,6 +156,26 @@ class SqlStore:
             yield Transaction(connection, self._database.now, self._vault, self._actor)
 
     @contextmanager
+    def _applying(self) -> Iterator[Transaction]:
+        with self._database.applying() as connection:
+            yield Transaction(connection, self._database.now, self._vault, self._actor)
+
+    @contextmanager
+    def _leasing(self) -> Iterator[Transaction]:
+        with self._database.leasing() as connection:
+            yield Transaction(connection, self._database.now, self._vault, self._actor)
+
+    @contextmanager
+    def _settling(self) -> Iterator[Transaction]:
+        with self._database.settling() as connection:
+            yield Transaction(connection, self._database.now, self._vault, self._actor)
+
+    @contextmanager
+    def _quickly(self) -> Iterator[Transaction]:
+        with self._database.quickly() as connection:
+            yield Transaction(connection, self._database.now, self._vault, self._actor)
+
+    @contextmanager
     def _in_turn(self) -> Iterator[Transaction]:
         with self._database.in_turn() as connection:
             yield Transaction(connection, self._database.now, self._vault, self._actor)
@@ -179,15 +199,19 @@ class SqlStore:
     # work ---------------------------------------------------------------------------------------------------------
 
     def hint(self, kind: WorkKind, name: str, *, delay: timedelta = _NO_WAIT) -> None:
-        with self._writing_once() as tx:
+        with self._quickly() as tx:
             claims.hint(tx, kind, name, delay)
 
+    def hint_all(self, kind: WorkKind, delays: Mapping[str, timedelta]) -> None:
+        with self._applying() as tx:
+            claims.hint_all(tx, kind, delays)
+
     def claim(self, owner: str, *, limit: int, lease: timedelta, kinds: tuple[WorkKind, ...] = ()) -> tuple[Work, ...]:
-        with self._writing() as tx:
+        with self._leasing() as tx:
             return claims.claim(tx, owner, limit, lease, kinds)
 
     def begin(self, work: Work) -> bool:
-        with self._writing_once() as tx:
+        with self._quickly() as tx:
             return claims.begin(tx, work)
 
     def leave_lane(self, work: Work) -> None:
@@ -196,7 +220,7 @@ class SqlStore:
 
     def finish(self, work: Work, settled: Settled) -> None:
         together = settled.pause_lane is not None or settled.requests or settled.error
-        with self._writing() if together else self._writing_once() as tx:
+        with self._settling() if together else self._quickly() as tx:
             claims.finish(tx, work, settled, self._rng)
 
     def give_back(self, claimed: Iterable[Work]) -> None:
@@ -487,8 +511,8 @@ class SqlStore:
         with self._writing() as tx:
             placements.set_login(tx, endpoint, password_hash)
 
-    def apply(self, receipt: Receipt) -> bool:
-        with self._writing() as tx:
+    def apply(self, receipt: Receipt) -> EndpointState | None:
+        with self._applying() as tx:
             return receipts.apply(tx, receipt)
 
     def give_up(self, endpoint: str) -> None:
@@ -500,7 +524,7 @@ class SqlStore:
             return kept.secret(tx, name, make)
 
     def heard(self, hello: Hello) -> bool:
-        with self._writing() as tx:
+        with self._applying() as tx:
             return receipts.heard(tx, hello)
 
     def rests(self, hello: Hello) -> bool:

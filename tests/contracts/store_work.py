@@ -188,6 +188,17 @@ class WorkContract(StoreCase):
         self.store.hint("refresh", "room1", delay=HOUR)
         assert self.store.next_due() == T0 + 10 * SECOND
 
+    def test_many_are_hinted_at_once_each_with_its_delay(self) -> None:
+        self.adopt(rooms=3)
+        for work in self.claim():
+            self.store.finish(work, Settled(after=HOUR))
+        self.store.hint_all("refresh", {"room3": timedelta(0), "room1": 10 * SECOND})
+        assert self.names() == ["room3"]
+        self.pass_time(10 * SECOND)
+        assert self.names() == ["room1"]
+        self.store.hint_all("refresh", {})
+        assert self.names() == []
+
     def test_many_hints_are_one_run(self) -> None:
         self.adopt()
         self.run(after=HOUR)

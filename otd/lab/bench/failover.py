@@ -61,6 +61,7 @@ def run(options: Mapping[str, str]) -> Result:
         if left := house.settle(FIRST):
             why = f"{left} of {count} endpoints were not confirmed within {FIRST:g} s"
             raise Unreachable("the lab", why, "the machine is too busy for so many: --endpoints 100")
+        house.until_looked_at(SETTLE)  # each is, soon after its first list, to learn what it is
         with house.load(rate):
             house.forget()
             time.sleep(10)
@@ -107,6 +108,7 @@ class House:
         self._wanted: dict[str, tuple[int, float]] = {}  # revision, and when it was changed
         self._seen: dict[str, tuple[int, float]] = {}  # the highest revision that was confirmed, and when
         self._took: list[float] = []
+        self._looked_at: set[str] = set()
         self.secret = {"OTD_SECRET_CODEC": ""}
         self.wake: Callable[[], None] = lambda: None  # look at once for what is due
 
@@ -138,6 +140,8 @@ class House:
 
     def confirmed(self, receipt: Receipt) -> None:
         """Called with each receipt once it was applied."""
+        if receipt.verb == "read":
+            self._looked_at.add(receipt.endpoint)
         if receipt.outcome != "confirmed":
             return
         with self._lock:
@@ -163,6 +167,12 @@ class House:
         while (left := self._unconfirmed()) and time.monotonic() < end:
             time.sleep(0.02)
         return left
+
+    def until_looked_at(self, within: float) -> None:
+        """Wait until each endpoint was read back once, or no longer."""
+        end = time.monotonic() + within
+        while len(self._looked_at) < len(self._names) and time.monotonic() < end:
+            time.sleep(0.1)
 
     def _unconfirmed(self) -> int:
         with self._lock:
