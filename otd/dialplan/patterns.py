@@ -16,7 +16,7 @@ _REFERENCE = re.compile(r"\\(?:(?P<number>[0-9]{1,2})|g<(?P<name>\w+)>|(?P<other
 class Pattern:
     """A compiled pattern with its replacement."""
 
-    __slots__ = ("_compiled", "groups", "names", "replacement")
+    __slots__ = ("_compiled", "_numbered", "blank", "groups", "names", "replacement")
 
     def __init__(self, pattern: str, replacement: str = "") -> None:
         """Raises ValueError, in words, when RE2 does not take the pattern or the replacement names no group of it."""
@@ -25,6 +25,8 @@ class Pattern:
         self._compiled: Any = _compile(pattern)
         self.groups: int = self._compiled.groups
         self.names: dict[str, int] = dict(self._compiled.groupindex)
+        self.blank = dict.fromkeys(self.names, "")
+        self._numbered = ("value", *(f"m{number}" for number in range(1, self.groups + 1)))
         self.replacement = replacement
         for reference in _REFERENCE.finditer(replacement):
             self._check(reference)
@@ -50,7 +52,9 @@ class Pattern:
             return None
         groups = [part.decode("utf-8", "replace") for part in (found[0], *found.groups(default=b""))]
         named = {name: groups[number] for name, number in self.names.items() if groups[number]}
-        values = {f"m{number}": text for number, text in enumerate(groups[1:], 1)}
+        values = dict(zip(self._numbered, groups, strict=True))
+        if not self.replacement:
+            return values | named
 
         def expand(reference: re.Match[str]) -> str:
             if reference["other"]:
@@ -58,7 +62,7 @@ class Pattern:
             which = reference["number"] or reference["name"]
             return str(groups[int(which)]) if which.isdigit() else named.get(which, "")
 
-        values["value"] = _REFERENCE.sub(expand, self.replacement) if self.replacement else groups[0]
+        values["value"] = _REFERENCE.sub(expand, self.replacement)
         return values | named
 
 

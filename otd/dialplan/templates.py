@@ -7,6 +7,7 @@ that a template is done in time linear to its own length whoever wrote it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
 
 from jinja2 import StrictUndefined, TemplateSyntaxError, nodes
 from jinja2.exceptions import TemplateError
@@ -111,7 +112,7 @@ class Template:
     def render(self, values: Mapping[str, str]) -> str:
         """The text, without white space around it. Raises ValueError when it cannot be made."""
         if self._pieces:
-            return "".join([_filled(names, text, values) for names, text in self._pieces]).strip()
+            return "".join([_written(piece, values) for piece in self._pieces]).strip()
         try:
             return "".join(self._root(self._new_context(dict(values)))).strip()
         except (TemplateError, TypeError, ValueError, LookupError):
@@ -138,37 +139,49 @@ def _check(tree: nodes.Template, variables: frozenset[str]) -> None:
             raise ValueError(f"there is no variable {node.name!r}{_nearest(node.name, variables)}")
 
 
-_Piece = tuple[tuple[str, ...], str]
+class _Piece(NamedTuple):
+    """A part of a template: the first of its variables that holds something, else its text; nothing at all where the
+    variable that it stands under (`{% if a %}`) holds nothing."""
+
+    names: tuple[str, ...] = ()
+    text: str = ""
+    under: str = ""
 
 
 def _pieces(tree: nodes.Template) -> tuple[_Piece, ...]:
-    """A template of nothing but text and variables, with defaults or without, as its pieces: the variables of which the
-    first that holds something is written, and the text where none does. They are put together without Jinja's
-    machinery. Empty for any other template."""
-    found = [
-        _piece(node)
-        for output in tree.body
-        for node in (output.nodes if isinstance(output, nodes.Output) else (output,))
-    ]
+    """A template of nothing but text, variables with defaults or without, and `if` over one variable, as its pieces,
+    which are put together without Jinja's machinery. Empty for any other template."""
+    found: list[_Piece | None] = []
+    for part in tree.body:
+        under, inside = "", [part]
+        if isinstance(part, nodes.If) and isinstance(part.test, nodes.Name) and not part.elif_ and not part.else_:
+            under, inside = part.test.name, part.body
+        for node in inside:
+            for one in node.nodes if isinstance(node, nodes.Output) else (node,):
+                piece = _piece(one)
+                found.append(piece and piece._replace(under=under))
     pieces = tuple(piece for piece in found if piece is not None)
     return pieces if len(pieces) == len(found) else ()
 
 
 def _piece(node: nodes.Node) -> _Piece | None:
     if isinstance(node, nodes.TemplateData):
-        return (), node.data
+        return _Piece(text=node.data)
     if isinstance(node, nodes.Name):
-        return (node.name,), ""
+        return _Piece((node.name,))
     if isinstance(node, nodes.Const) and isinstance(node.value, str):
-        return (), node.value
+        return _Piece(text=node.value)
     if isinstance(node, nodes.Filter) and node.name in ("default", "d") and node.node is not None:
         *others, last = (_piece(choice) for choice in (node.node, *node.args))
-        if last is not None and all(piece is not None and not piece[1] for piece in others):
-            return tuple(name for piece in (*others, last) if piece for name in piece[0]), last[1]
+        if last is not None and all(piece is not None and not piece.text for piece in others):
+            return _Piece(tuple(name for piece in (*others, last) if piece for name in piece.names), last.text)
     return None
 
 
-def _filled(names: tuple[str, ...], text: str, values: Mapping[str, str]) -> str:
+def _written(piece: _Piece, values: Mapping[str, str]) -> str:
+    names, text, under = piece
+    if under and not values[under]:
+        return ""
     for name in names:
         if values[name]:
             return values[name]

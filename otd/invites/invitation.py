@@ -104,11 +104,13 @@ class Signs(NamedTuple):
 
     def of_host(self, host: str) -> frozenset[str]:
         """The platforms that a host points to, by the longest domain that it lies under."""
+        if host in self.domains:
+            return self.domains[host]
         rest = host if end_of(host) in self.ends else ""
         while rest:
+            rest = rest.partition(".")[2]
             if rest in self.domains:
                 return self.domains[rest]
-            rest = rest.partition(".")[2]
         return _NOTHING
 
 
@@ -168,7 +170,14 @@ _HOST = re.compile(r"https?://?([^/?#\\:]*)", re.I)
 _NAMED_FIRST = ("meet.", "join.", "lync.")  # hosts of simple URLs of Skype for Business
 _MAIL = frozenset(("mailto", "sip", "sips"))
 _SCHEMES = _MAIL | {"h323", "callto", "msteams", "zoommtg", "pexip"}
-_NO_MEETINGS = frozenset(("dialin.teams.microsoft.com", "www.microsoft.com", "o15.officeredir.microsoft.com"))
+_NO_MEETINGS = (  # links that Teams and Skype put into every invitation
+    "https://www.microsoft.com/",
+    "https://dialin.teams.microsoft.com/",
+    "https://teams.microsoft.com/meetingOptions",
+    "https://aka.ms/",
+    "https://o15.officeredir.microsoft.com/",
+    "tel:",
+)
 
 
 def prepare(meeting: Meeting, site: Site, signs: Signs) -> Invitation:
@@ -237,6 +246,8 @@ class _Preparing:
 
     def wants(self, address: str) -> bool:
         """Whether a link can point to a platform, or be wrapped around one that does. In doubt it is read."""
+        if address.startswith(_NO_MEETINGS):
+            return False
         found = _HOST.match(address)
         if found is None:
             return address.partition(":")[0].lower() in _SCHEMES
@@ -247,7 +258,7 @@ class _Preparing:
             or host.startswith(_NAMED_FIRST)
             or host in self._site.skype_hosts
             or self._signs.paths.search(address) is not None
-        ) and host not in _NO_MEETINGS
+        )
 
     def passage(self, source: str, block: texts.Block) -> Passage:
         text = block.text

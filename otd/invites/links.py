@@ -185,11 +185,13 @@ _ENDS = frozenset(end_of(domain) for domain in WRAPPING)
 
 def _wrapper(host: str) -> _Wrapper | None:
     """The row for a host: the longest domain that it lies under."""
+    if host in _WRAPPERS:
+        return _WRAPPERS[host]
     rest = host if end_of(host) in _ENDS else ""
     while rest:
+        rest = rest.partition(".")[2]
         if rest in _WRAPPERS:
             return _WRAPPERS[rest]
-        rest = rest.partition(".")[2]
     return _GOOGLE_WRAPPER if "google." in host and _GOOGLE.fullmatch(host) else None
 
 

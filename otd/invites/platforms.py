@@ -71,7 +71,7 @@ PLATFORMS: tuple[Platform, ...] = (
         ),
         marks=(skype.BLOCK_END,),
         begins=(skype.DOTTED,),
-        paths=r"sl=1|[mM]eet/|[\w.+-]+/[A-Z0-9]{8}(?:\?|$)",
+        paths=r"sl=1|[mM]eet/|[A-Za-z0-9_.+-]++/[A-Z0-9]{8}(?:\?|$)",
     ),
     Platform("zoom", zoom.read, domains=(*zoom.HOSTS, *zoom.CONNECTORS), schemes=("zoommtg",)),
     Platform("webex", webex.read, domains=webex.DOMAINS),

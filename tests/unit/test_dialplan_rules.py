@@ -154,6 +154,13 @@ def test_a_rule_set_with_mistakes_says_where() -> None:
         ("{{ '1' if a == 'x' else '2' }}", {"a": "x"}, "1"),
         ("{% if '.' in a and not b %}yes{% else %}no{% endif %}", {"a": "x.y"}, "yes"),
         ("  {{ a }}\n", {"a": "1"}, "1"),
+        ("{{ a | default(b, 'x') }}.{{ b | default('y') }}", {}, "x.y"),
+        ("{{ a | default(b) | default('x') }}", {"b": "2"}, "2"),
+        ("{{ a | default('x') | default(b) }}", {"b": "2"}, "x"),
+        ("{% if a %}.{{ b | default('z') }}{% endif %}!", {"a": "1"}, ".z!"),
+        ("{% if a %}.{{ b }}{% endif %}!", {"b": "2"}, "!"),
+        ("{% if a %}{% if b %}x{% endif %}{% endif %}y", {"a": "1"}, "y"),
+        ("{% if a %}x{% elif b %}y{% endif %}z", {"b": "2"}, "yz"),
     ],
 )
 def test_templates_write_what_they_say(source: str, values: dict[str, str], expected: str) -> None:
