@@ -7,7 +7,7 @@ state, never at what happened. So nothing has to be remembered between two calls
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 
@@ -321,7 +321,7 @@ def _confirmed(state: EndpointState, receipt: Receipt, alive: tuple[str, ...], n
     """Look again after a while, through another relay than the one that confirmed."""
     unknown = state.facts is None and receipt.verb == "put"
     due = receipt.at + (min(timing.learn, timing.verify) if unknown else timing.verify)
-    if now < due:
+    if now < due and not _has_restarted(state, receipt):
         return Wait(after=due - now)
     others = tuple(name for name in alive if name != receipt.relay) or alive
     return Send(verb="read", relay=_rotate(others, receipt.sequence))
@@ -334,9 +334,15 @@ def _failed(state: EndpointState, receipt: Receipt, alive: tuple[str, ...], now:
     if receipt.outcome in ELSEWHERE and fresh:
         return Send(verb=verb, relay=_rotate(fresh, receipt.sequence))
     due = receipt.at + max(_pause(state, receipt, timing), receipt.retry_after or timedelta(0))
-    if now < due:
+    is_back = receipt.outcome == "unreachable" and _has_restarted(state, receipt)
+    if now < due and not is_back:
         return Wait(after=due - now, error=receipt.detail or receipt.outcome, code=receipt.outcome, mend=receipt.mend)
     return Send(verb=verb, relay=_rotate(alive, receipt.sequence))
+
+
+def _has_restarted(state: EndpointState, receipt: Receipt) -> bool:
+    """Whether it said so after what was last sent, and was not looked at since."""
+    return receipt.sequence <= state.restarted_sequence
 
 
 def _again(state: EndpointState, receipt: Receipt) -> Verb:
@@ -380,13 +386,13 @@ def _rotate(names: tuple[str, ...], turn: int) -> str:
 
 def delivery(state: EndpointState, verb: Verb, sequence: int, now: datetime, timing: Timing) -> Delivery:
     """The order itself. For `read` the list goes along, so that the relay can compare, and for `forget`, so that it can
-    tell our bookings from others'. One that moved to another pool is written by that one; one that was removed is
-    cleared."""
+    tell our bookings from others'. Its endpoint is in the mode that holds. One that moved to another pool is written by
+    that one; one that was removed is cleared."""
     desired = state.desired
     leaving = state.leaving if verb == "forget" else None
     return Delivery(
         verb=verb,
-        endpoint=leaving or state.endpoint,
+        endpoint=replace(leaving or state.endpoint, mode=state.mode),
         clear=verb == "forget" and state.removed and state.mode == "deliver",
         revision=desired.revision if desired else 0,
         sequence=sequence,

@@ -22,6 +22,19 @@ _HIDDEN = {
     "TentativeMeetings": "tentative bookings",
     "AllDayMeetings": "bookings that last all day",
 }
+_VERIFIED = "a certificate for [feedback] from a CA that the endpoint knows, or HttpFeedback TlsVerify Off on it"
+_NO_FEEDBACK = {
+    "full": (
+        "other systems have its HttpFeedback slots 1, 2 and 4",
+        "free one: xCommand HttpFeedback Deregister FeedbackSlot: 1, 2 or 4 on the endpoint",
+    ),
+    "untrusted": ("it verifies the relay's certificate (HttpFeedback TlsVerify), which is self-signed", _VERIFIED),
+    "failed": (
+        "what it last posted to the relay did not arrive",
+        f"it must reach the relay's [feedback] address, and trust what it finds there: {_VERIFIED}",
+    ),
+    "refused": ("it did not take the relay's address for HttpFeedback", "`otd endpoints probe` says what it can do"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +50,8 @@ def lasting(facts: Facts) -> tuple[object, ...]:
     """What of the facts does not change from one look to the next: a change of it is worth remembering."""
     offset = facts.clock_offset
     clock_is_off = offset is not None and abs(offset) > CLOCK
-    return (facts.software, facts.mode, facts.role, facts.provisioning, facts.hides, facts.interface, clock_is_off)
+    said = (facts.software, facts.mode, facts.role, facts.provisioning, facts.hides, facts.interface, facts.feedback)
+    return (*said, clock_is_off)
 
 
 def is_amiss(facts: Facts) -> bool:
@@ -96,7 +110,7 @@ def notes(state: EndpointState) -> tuple[Note, ...]:
     facts = state.facts
     if facts is None:
         return ()
-    return (*_mode(facts), *_clock(facts), *_hidden(state, facts))
+    return (*_mode(facts), *_clock(facts), *_hidden(state, facts), *_feedback(facts))
 
 
 def _mode(facts: Facts) -> tuple[Note, ...]:
@@ -119,6 +133,15 @@ def _clock(facts: Facts) -> tuple[Note, ...]:
         return ()
     text = f"its clock is {round(abs(offset).total_seconds())} s {'fast' if offset > timedelta(0) else 'slow'}"
     return (Note(code="clock", text=f"{text}: Join comes at the wrong time", mend="give it a working NTP server"),)
+
+
+def _feedback(facts: Facts) -> tuple[Note, ...]:
+    """Without its word for it a restart is found out at the next look, so none of this is a fault."""
+    if not facts.feedback:
+        return ()
+    text, mend = _NO_FEEDBACK[facts.feedback]
+    late = "a restart is noticed at the next look only"
+    return (Note(code="feedback", text=f"{text}: {late}", mend=mend),)
 
 
 def _hidden(state: EndpointState, facts: Facts) -> tuple[Note, ...]:

@@ -85,6 +85,12 @@ class Server:
         """ "sha256:HEX" of the certificate that is shown, "" without TLS."""
         return self._certificate.fingerprint if self._certificate is not None else ""
 
+    @property
+    def self_signed(self) -> bool:
+        """Whether the certificate that is shown is vouched for by nobody else."""
+        leaf = self._certificate.leaf if self._certificate is not None else None
+        return leaf is not None and leaf.issuer == leaf.subject
+
     def refresh(self) -> bool:
         """Look at the certificate's files now; whether a new one is shown from the next connection on."""
         return self._certificate is not None and self._certificate.refresh()

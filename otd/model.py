@@ -568,6 +568,7 @@ class Facts:
     hides: tuple[str, ...] = ()  # settings of its own that keep bookings, or parts of them, off its screen
     interface: str = ""  # cisco: what takes its list, put or bookingsputxml
     certificate_until: datetime | None = None  # when the certificate that it shows runs out
+    feedback: Literal["", "full", "untrusted", "failed", "refused"] = ""  # cisco: why it may not tell of its restarts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -615,6 +616,7 @@ class Hello:
     filled: bool = True  # False: it serves endpoints that fetch, and has not been told which lists there are
     face_until: datetime | None = None  # when the certificate of its face runs out
     resting: bool = False  # it takes nothing from its pool
+    restarted: tuple[str, ...] = ()  # endpoints that told it so since its last hello: a hint to look at them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -764,6 +766,7 @@ class EndpointState:
     disputed_by: tuple[str, ...] = ()  # the relay that saw a list in place, and the one that did not, a moment apart
     disputed_at: datetime | None = None
     disputed_sequence: int = -1  # of the receipt by which that came out
+    restarted_sequence: int = -1  # of the last delivery that had gone out when it said that it restarted
     refusals: int = 0  # other endpoints that refuse the same credential, which none has accepted since
     placements: tuple[Placement, ...] = ()  # of an endpoint that fetches, by relay
     fetched_revision: int = 0  # what it was last given

@@ -37,6 +37,7 @@ __all__ = ["LOOK_BACK", "Pipeline", "Rulebook"]
 
 TIDY = timedelta(hours=1)
 AT_ONCE = 64  # endpoints of a pool whose relay came back that are looked at without delay
+RESTARTED = 1000  # endpoints of one hello that are looked at because they restarted
 SPREAD = timedelta(seconds=30)  # over which the others are
 TIDY_AGAIN = timedelta(seconds=1)  # when there was more to do than one look does
 log = structlog.get_logger(__name__)
@@ -219,6 +220,8 @@ class Pipeline:
         if not hello.leaving and (resting := self._store.rests(hello)) != hello.resting:
             duty = Duty(relay=hello.relay, pool=hello.pool, started_at=hello.started_at, resting=resting)
             self._bus.tell(duty)
+        if hello.restarted:
+            self._store.restarted(hello.pool, hello.restarted[:RESTARTED])
         if new:
             log.info("relay left" if hello.leaving else "relay is there", relay=hello.relay, pool=hello.pool)
             self._look_anew(hello.pool)

@@ -164,7 +164,12 @@ class EndpointDriver(Protocol):
 
     def facts(self, endpoint: Endpoint, *, within: timedelta) -> Facts:
         """What the endpoint is. What seldom changes may be kept from an earlier call while the endpoint did neither
-        restart nor fail; `uptime` is always new. `clock_offset` is measured by this machine's clock."""
+        restart nor fail; `uptime` is always new. `clock_offset` is measured by this machine's clock. An endpoint in
+        mode deliver may be asked on the way to tell us of restarts."""
+        ...
+
+    def leave(self, endpoint: Endpoint, *, within: timedelta) -> None:
+        """Take back what `facts` may have set up there for us to be told of restarts; the list stays."""
         ...
 
     def close(self) -> None:
@@ -190,6 +195,33 @@ class Pins(Protocol):
     def pin(self, endpoint: str, fingerprint: str) -> str:
         """Pin it unless another one is pinned already; returns the one that holds."""
         ...
+
+
+class Hooks(Protocol):
+    """The addresses at which endpoints may tell a relay that they restarted, and which of them were given one."""
+
+    @property
+    def self_signed(self) -> bool:
+        """Whether the certificate that they see there is."""
+        ...
+
+    def url(self, endpoint: str) -> str:
+        """The endpoint's own address, which is a secret between the two; "" while the relay does not listen."""
+        ...
+
+    def is_ours(self, url: str, endpoint: str) -> bool:
+        """Whether this relay once gave it to the endpoint, be it under another key or address."""
+        ...
+
+    def is_of_pool(self, url: str, endpoint: str) -> bool:
+        """Whether a relay of this pool did."""
+        ...
+
+    def is_hooked(self, endpoint: str) -> bool:
+        """Whether the endpoint was given an address of this relay, and it was not taken back."""
+        ...
+
+    def hook(self, endpoint: str, hooked: bool) -> None: ...
 
 
 class Bus(Protocol):
@@ -613,6 +645,11 @@ class Store(Protocol):
 
     def heard(self, hello: Hello) -> bool:
         """Remember the relay; True when it was not alive before (new, back, or last seen over 15 s ago)."""
+        ...
+
+    def restarted(self, pool: str, endpoints: Collection[str]) -> None:
+        """Endpoints of this pool said that they restarted: what was seen of them so far proves nothing, and their
+        `deliver` is due now, unless it is parked. Others are passed over."""
         ...
 
     def rests(self, hello: Hello) -> bool:

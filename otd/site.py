@@ -23,6 +23,7 @@ from otd.bus.seal import open_order
 from otd.errors import BadSetting, Denied, OtdError
 from otd.outbound import Http, public_trust
 from otd.pairing import RENEW_AFTER
+from otd.relay.feedback import Feedback
 from otd.relay.memory import Memory
 from otd.relay.pairing import Door, renewed
 from otd.relay.service import Relay
@@ -50,12 +51,19 @@ class Site:
         self._lists: Lists | None = None
         self._face: Server | None = None
         self._metrics: Server | None = None
+        self._listener: Server | None = None
         self._memory = Memory(settings.state / "relay.db")
         if settings.face is not None:
             from otd.relay.lists import Lists
 
             key = hmac.digest(self.identity.sealing.encode(), b"lists", "sha256")
             self._lists = Lists(settings.state / "lists.db", key)
+        self._feedback = Feedback(
+            key=self.identity.sealing.encode(),
+            shared=self.identity.centre.encode(),
+            pool=self.identity.pool,
+            registered=self._memory,
+        )
         credential = Credential(settings, self.identity)
         self.bus = AmqpRelayBus(replace(self.identity, broker=credential.broker), concurrency=settings.concurrency)
         credential.is_connected = lambda: self.bus.is_connected
@@ -63,11 +71,12 @@ class Site:
             name=self.identity.relay,
             pool=self.identity.pool,
             bus=self.bus,
-            drivers=wiring.drivers_with(known, self._memory, settings.cas),
+            drivers=wiring.drivers_with(known, self._memory, settings.cas, self._feedback),
             memory=self._memory,
             clock=self._clock,
             lists=self._lists,
             reach=settings.reach,
+            feedback=self._feedback,
         )
         self._known = known
         self._stopping = threading.Event()
@@ -75,10 +84,12 @@ class Site:
 
     def start(self) -> None:
         """Serve endpoints that fetch from what is on disk, then take orders as soon as the centre is reached. Raises
-        BadSetting when the face cannot be served."""
+        BadSetting when the face, or what endpoints call, cannot be served."""
         access = self.settings.face
         if access is not None and self._lists is not None:
             self._face = wiring.face_at(access, self._known, self._lists, self.relay, self._clock, self.settings.state)
+        if self.settings.feedback is not None:
+            self._listener = wiring.feedback_at(self.settings.feedback, self._known, self._feedback)
         self.relay.start()
         self._noting.start()
         if self.settings.metrics is not None:
@@ -92,7 +103,7 @@ class Site:
             self._noting.join()
         else:
             self.bus.close()
-        for server in (self._metrics, self._face):
+        for server in (self._metrics, self._face, self._listener):
             if server is not None:
                 server.stop()
         if self._lists is not None:

@@ -25,17 +25,19 @@ from otd.metrics import Metrics
 from otd.model import Expiry as RunsOut
 from otd.model import Hello, LaneSize, Receipt, Settled
 from otd.pipeline import Pipeline, Rulebook, no_provision
-from otd.ports import Bookable, Bus, Calendar, Clock, Directory, EndpointDriver, Executor, Pins, Secrets, Store
+from otd.ports import Bookable, Bus, Calendar, Clock, Directory, EndpointDriver, Executor, Hooks, Pins, Secrets, Store
 from otd.relay.memory import Memory
 from otd.relay.service import Relay
-from otd.settings import BusSettings, FaceAccess, Settings
+from otd.settings import BusSettings, FaceAccess, FeedbackAccess, Settings
 from otd.subscribing import Subscribing, hook
 from otd.watching import Stream, groups
 
 if TYPE_CHECKING:
     from otd.bus.broker import Broker
     from otd.calendars.expiry import Expiry
+    from otd.certificates import CertificateFiles
     from otd.inbound import Server
+    from otd.relay.feedback import Feedback
     from otd.relay.lists import Lists
     from otd.store.sql import SqlStore
 
@@ -136,12 +138,14 @@ def directory(settings: Settings, name: str) -> Directory:
     raise Unsupported(f"calendar {name}", "it is a folder of files", "its rooms are the folders in it")
 
 
-def drivers(settings: Settings, pins: Pins) -> Mapping[str, EndpointDriver]:
+def drivers(settings: Settings, pins: Pins, hooks: Hooks | None = None) -> Mapping[str, EndpointDriver]:
     """The drivers that a relay of this installation uses, by kind of endpoint."""
-    return drivers_with(secrets(settings), pins, settings.cas)
+    return drivers_with(secrets(settings), pins, settings.cas, hooks)
 
 
-def drivers_with(known: Secrets, pins: Pins, cas: Mapping[str, Path]) -> Mapping[str, EndpointDriver]:
+def drivers_with(
+    known: Secrets, pins: Pins, cas: Mapping[str, Path], hooks: Hooks | None = None
+) -> Mapping[str, EndpointDriver]:
     """The same, from these secrets and files of CAs."""
     from otd.endpoints.cisco import CiscoDriver
     from otd.endpoints.memory import MemoryDriver
@@ -151,7 +155,7 @@ def drivers_with(known: Secrets, pins: Pins, cas: Mapping[str, Path]) -> Mapping
 
     ca_files = {name: str(path) for name, path in cas.items()}
     return {
-        "cisco": CiscoDriver(secrets=known, pins=pins, ca_files=ca_files),
+        "cisco": CiscoDriver(secrets=known, pins=pins, ca_files=ca_files, hooks=hooks),
         "polycom": PolycomDriver(secrets=known, pins=pins, id_of=item_id, ca_files=ca_files),
         "webex": WebexDriver(secrets=known, ca_files=ca_files),
         "memory": MemoryDriver(),
@@ -192,18 +196,11 @@ def face_notes(folder: Path, relay: str) -> tuple[Path, Path]:
 
 def face_at(access: FaceAccess, known: Secrets, lists: Lists, relay: Relay, clock: Clock, folder: Path) -> Server:
     """The same, where `access` says; what it notes of its visitors goes into the folder."""
-    from otd.certificates import CertificateFiles
     from otd.inbound import serve
     from otd.relay.face.app import Face, FaceSettings
     from otd.relay.face.sightings import Sightings
     from otd.relay.face.visits import Visits
 
-    files = None
-    if access.certificate is not None:
-        password = known.get(access.passphrase) if access.passphrase else ""
-        files = CertificateFiles(
-            certificate=access.certificate, key=access.key, password=password, minimum=access.minimum_tls
-        )
     polls, sights = face_notes(folder, relay.name)
     face = Face(
         lists,
@@ -213,8 +210,38 @@ def face_at(access: FaceAccess, known: Secrets, lists: Lists, relay: Relay, cloc
         sightings=Sightings(sights),
         visits=Visits(polls),
     )
-    server = serve(face, name="face", address=access.address, port=access.port, certificate=files)
+    server = serve(face, name="face", address=access.address, port=access.port, certificate=_files(access, known))
     relay.face_until = lambda: server.expires
+    return server
+
+
+def _files(access: FaceAccess | FeedbackAccess, known: Secrets) -> CertificateFiles | None:
+    from otd.certificates import CertificateFiles
+
+    if access.certificate is None:
+        return None
+    password = known.get(access.passphrase) if access.passphrase else ""
+    return CertificateFiles(
+        certificate=access.certificate, key=access.key, password=password, minimum=access.minimum_tls
+    )
+
+
+def feedback(settings: Settings, relay: str, remembered: Memory) -> Feedback:
+    """The addresses at which endpoints may tell a relay of this process that they restarted."""
+    from otd.relay.feedback import Feedback
+
+    key, pool = database_key(settings), settings.relays[relay].pool
+    return Feedback(key=key + relay.encode(), shared=key, pool=pool, registered=remembered)
+
+
+def feedback_at(access: FeedbackAccess, known: Secrets, feedback: Feedback) -> Server:
+    """Listen there for endpoints that restarted. Raises BadSetting when the address or certificate cannot be used."""
+    from otd.inbound import serve
+    from otd.relay.feedback import FeedbackApp
+
+    app, files = FeedbackApp(feedback), _files(access, known)
+    server = serve(app, name="feedback", address=access.address, port=access.port, certificate=files)
+    feedback.listening(access.root, self_signed=lambda: server.self_signed)
     return server
 
 
@@ -398,6 +425,7 @@ class Centre:
         )
         self.relays: dict[str, tuple[Relay, LocalRelayBus, Memory]] = {}
         self._faces: dict[str, tuple[Lists, Server]] = {}
+        self._listeners: dict[str, Server] = {}
         self._watch = FilesWatch(self._folders(), self._changed)
 
     def start(self) -> None:
@@ -435,17 +463,21 @@ class Centre:
         if not isinstance(self.bus, LocalBus):
             raise BadSetting(f"relay {name}", "with [bus] it is a process of its own", "otd relay run")
         side, remembered = self.bus.relay(name, pool), memory(self.settings, name)
-        lists = face_lists(self.settings, name)
+        lists, told = face_lists(self.settings, name), feedback(self.settings, name, remembered)
         relay = Relay(
             name=name,
             pool=pool,
             bus=side,
-            drivers=drivers(self.settings, remembered),
+            drivers=drivers(self.settings, remembered, told),
             memory=remembered,
             clock=self._clock,
             lists=lists,
+            feedback=told,
         )
         self.relays[name] = (relay, side, remembered)
+        access = self.settings.relays[name].feedback
+        if access is not None:
+            self._listeners[name] = feedback_at(access, secrets(self.settings), told)
         if lists is not None:
             self._faces[name] = (lists, serve_face(self.settings, name, lists, relay, self._clock))
         relay.start()
@@ -469,6 +501,8 @@ class Centre:
         for lists, face in self._faces.values():
             face.stop()
             lists.close()
+        for listener in self._listeners.values():
+            listener.stop()
         self.bus.close()
         for one in self.calendars.values():
             one.close()

@@ -68,6 +68,12 @@ def _settings(settings: SiteRelay) -> dict[str, Any]:
         "certificate": str(face.certificate or ""),
         "host": face.host,
     }
+    feedback = settings.feedback and {
+        "address": settings.feedback.address,
+        "port": settings.feedback.port,
+        "certificate": str(settings.feedback.certificate or ""),
+        "told": settings.feedback.root,
+    }
     return {
         "centre": settings.centre,
         "ca": str(settings.ca_file or ""),
@@ -81,6 +87,7 @@ def _settings(settings: SiteRelay) -> dict[str, Any]:
         },
         "reach": {"networks": [str(network) for network in settings.reach.networks], "lab": settings.reach.lab},
         "face": served,
+        "feedback": feedback,
         "cas": {name: str(path) for name, path in settings.cas.items()},
     }
 

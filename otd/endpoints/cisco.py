@@ -16,12 +16,13 @@ from typing import Literal
 from otd import findings
 from otd.endpoints import cisco_documents as documents
 from otd.endpoints import cisco_facts as pages
+from otd.endpoints import cisco_feedback as feedback
 from otd.endpoints.cisco_documents import CiscoSeen, Software
 from otd.endpoints.cisco_line import SPACING, STALE, Accounts, Line, Paces, Sessions
 from otd.endpoints.trusting import Trusting
 from otd.errors import Denied, Missing, OtdError, Unsupported
 from otd.model import Booking, Endpoint, Facts
-from otd.ports import Pins, Secrets
+from otd.ports import Hooks, Pins, Secrets
 
 _LEARN_EVERY = timedelta(days=1)
 _SLACK = timedelta(seconds=5)  # uptimes are whole seconds, and asking takes time
@@ -36,6 +37,7 @@ class _Known:
     wholly: bool
     at: float  # when it was learned, monotonic
     booted_at: float | None  # monotonic
+    distrusts: bool = False  # it verifies our certificate for HttpFeedback, and that is self-signed
 
 
 class CiscoDriver:
@@ -47,13 +49,15 @@ class CiscoDriver:
         secrets: Secrets,
         pins: Pins,
         ca_files: dict[str, str] | None = None,
+        hooks: Hooks | None = None,
         spacing: timedelta = SPACING,
         stale: timedelta = STALE,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """`spacing` keeps requests with a password apart, `stale` is the age of a session that nobody uses any more,
+        """`hooks` are the addresses at which endpoints may say that they restarted; without, none is asked to.
+        `spacing` keeps requests with a password apart, `stale` is the age of a session that nobody uses any more,
         `now` is what the endpoint's clock is measured by."""
-        self._trusting, self._now = Trusting(pins, ca_files or {}), now
+        self._trusting, self._now, self._hooks = Trusting(pins, ca_files or {}), now, hooks
         self._accounts, self._paces, self._sessions = Accounts(secrets), Paces(spacing), Sessions(stale)
         self._guard = threading.Lock()
         self._known: dict[str, _Known] = {}
@@ -82,10 +86,20 @@ class CiscoDriver:
             software, unit = pages.unit(line.get(pages.UNIT_PATH), endpoint.name)
             known = self._known.get(endpoint.name)
             if known is None or not known.wholly or _restarted(known, unit) or _is_old(known):
-                known = self._learned(endpoint, software, self._rest(line, unit), wholly=True)
+                distrusts = self._distrusts(line)
+                known = self._learned(endpoint, software, self._rest(line, unit), wholly=True, distrusts=distrusts)
             interface = self._interface.get(endpoint.name, "")
             until = self._trusting.until(endpoint.name)
-            return replace(known.facts, uptime=unit.uptime, interface=interface, certificate_until=until)
+            facts = replace(known.facts, uptime=unit.uptime, interface=interface, certificate_until=until)
+            return replace(facts, feedback=self._feedback(line, known))
+
+    def leave(self, endpoint: Endpoint, *, within: timedelta) -> None:
+        hooks = self._hooks
+        if hooks is None or endpoint.mode != "deliver":
+            return
+        if hooks.url(endpoint.name) or hooks.is_hooked(endpoint.name):
+            with self._line(endpoint, within) as line:
+                feedback.take_back(line, hooks, all_of_pool=True)
 
     def close(self) -> None:
         """Nothing is kept open between calls."""
@@ -138,15 +152,29 @@ class CiscoDriver:
         self._learned(line.endpoint, software, unit, wholly=False)
         return software
 
-    def _learned(self, endpoint: Endpoint, software: Software, facts: Facts, *, wholly: bool) -> _Known:
-        now = time.monotonic()
-        known = _Known(software=software, facts=facts, wholly=wholly, at=now, booted_at=_booted_at(facts, now))
+    def _learned(
+        self, endpoint: Endpoint, software: Software, facts: Facts, *, wholly: bool, distrusts: bool = False
+    ) -> _Known:
+        now, booted_at = time.monotonic(), _booted_at(facts, time.monotonic())
+        known = _Known(software=software, facts=facts, wholly=wholly, at=now, booted_at=booted_at, distrusts=distrusts)
         with self._guard:
             before = self._known.get(endpoint.name)
             if before is not None and before.software != software:  # upgraded: what worked before proves nothing
                 self._interface.pop(endpoint.name, None)
             self._known[endpoint.name] = known
         return known
+
+    def _distrusts(self, line: Line) -> bool:
+        name, hooks = line.endpoint.name, self._hooks
+        asked = hooks is not None and hooks.self_signed and hooks.url(name) and line.endpoint.mode == "deliver"
+        return bool(asked) and feedback.verifies(line.get(feedback.VERIFY_PATH), name)
+
+    def _feedback(self, line: Line, known: _Known) -> feedback.Why:
+        """Have it tell us of restarts, where it may be written to at all."""
+        if self._hooks is None or line.endpoint.mode != "deliver":
+            return ""
+        found = feedback.see_to(line, known.software, self._hooks)
+        return "untrusted" if known.distrusts and found in ("", "failed") else found
 
     def _rest(self, line: Line, unit: Facts) -> Facts:
         """All that is asked for now and then. What this software does not know stays unknown."""
@@ -192,4 +220,5 @@ def _booted_at(facts: Facts, now: float) -> float | None:
 
 def _is_old(known: _Known) -> bool:
     """Or something was wrong with it: whoever mends that wants to see it mended at the next look."""
-    return findings.is_amiss(known.facts) or time.monotonic() - known.at > _LEARN_EVERY.total_seconds()
+    is_amiss = known.distrusts or findings.is_amiss(known.facts)
+    return is_amiss or time.monotonic() - known.at > _LEARN_EVERY.total_seconds()

@@ -80,6 +80,9 @@ class MemoryDriver:
             self._answer(endpoint, within)
             return self._facts.get(endpoint.name, Facts())
 
+    def leave(self, endpoint: Endpoint, *, within: timedelta) -> None:
+        """Nothing was set up there."""
+
     def close(self) -> None:
         pass
 

@@ -49,5 +49,8 @@ class PolycomDriver:
         """It is not asked for more than its list."""
         return Facts(interface=self._readback.interface(endpoint))
 
+    def leave(self, endpoint: Endpoint, *, within: timedelta) -> None:
+        """Nothing was set up there."""
+
     def close(self) -> None:
         """Nothing is kept open between calls."""

@@ -61,6 +61,9 @@ class WebexDriver:
         answer = self._ask(endpoint, "GET", webex_documents.status_path(endpoint.device), None, within)
         return webex_documents.facts_in(answer.body, self._now(), endpoint.name)
 
+    def leave(self, endpoint: Endpoint, *, within: timedelta) -> None:
+        """Nothing was set up there."""
+
     def close(self) -> None:
         with self._guard:
             clients = tuple(self._clients.values())

@@ -28,11 +28,14 @@ from otd.endpoints.cisco import CiscoDriver
 from otd.endpoints.cisco_line import SPACING, STALE
 from otd.errors import BadSetting
 from otd.executor import LocalExecutor
+from otd.inbound import Server, serve
 from otd.lab.codec import Codec
 from otd.lab.codec_bookings import Held
 from otd.lab.defaults import CODEC_PASSWORD, CODEC_USER
-from otd.model import Booking, BookingList, Endpoint, EndpointState, Mode, Policy, Window
+from otd.lab.server import LOOPBACK
+from otd.model import Booking, BookingList, Endpoint, EndpointState, Hello, Mode, Policy, Window
 from otd.pipeline import Pipeline, Rulebook
+from otd.relay.feedback import QUIET, Feedback, FeedbackApp
 from otd.relay.memory import Memory
 from otd.relay.service import Relay
 from otd.store.sql import SqlStore
@@ -65,8 +68,10 @@ class House:
         relays: Mapping[str, str] | None = None,
         threads: int = 8,
         at_once: int = 64,
+        feedback: bool = False,
     ) -> None:
-        """`relays` are pools by relay. Without `paced` endpoints have no rate limits and drivers keep no pace."""
+        """`relays` are pools by relay. With `feedback` endpoints are asked to tell them of restarts. Without `paced`
+        endpoints have no rate limits and drivers keep no pace."""
         self.speed, self.paced, self.at_once = speed, paced, at_once
         self.timing = sped_up(timing or Timing(), speed)
         self.secrets = NamedSecrets(codec=f"{CODEC_USER}:{CODEC_PASSWORD}")
@@ -81,6 +86,8 @@ class House:
         self.executor = LocalExecutor(self.store, self.pipeline.carry_out, threads=threads, owner="house")
         self.memories: dict[str, Memory] = {}
         self._relays: dict[str, tuple[Relay, LocalRelayBus]] = {}
+        self.listeners: dict[str, Server] = {}
+        self._feedback = feedback
         self._pools = dict(relays or {"relay-a": "hq", "relay-b": "hq"})
         self._settings, self._stopped = 0, False
 
@@ -89,7 +96,7 @@ class House:
         return Rulebook(plan=ruling.plan, site=ruling.site, policy=Policy(), timing=self.timing)
 
     def __enter__(self) -> House:
-        self.bus.listen(self._receipt, self.pipeline.apply_hello)
+        self.bus.listen(self._receipt, self._hello)
         for name in self._pools:
             self.start_relay(name)
         self.adopt()
@@ -109,6 +116,8 @@ class House:
         self.executor.stop(within=timedelta(seconds=20))
         for relay, _ in self._relays.values():
             relay.stop()
+        for listener in self.listeners.values():
+            listener.stop()
         self._relays.clear()
         self.bus.close()
         for memory in self.memories.values():
@@ -121,7 +130,11 @@ class House:
         """Start it, or start it anew: it remembers what a relay remembers on its disk."""
         memory = self.memories.setdefault(name, Memory())
         pace = SPACING / self.speed if self.paced else timedelta(0)
-        driver = CiscoDriver(secrets=self.secrets, pins=memory, spacing=pace, stale=STALE / self.speed)
+        quiet = QUIET / self.speed if self.paced else timedelta(milliseconds=300)
+        told = Feedback(key=name.encode(), shared=b"h", pool=self._pools[name], registered=memory, quiet=quiet)
+        if self._feedback:
+            self._listen(name, told)
+        driver = CiscoDriver(secrets=self.secrets, pins=memory, hooks=told, spacing=pace, stale=STALE / self.speed)
         side = self.bus.relay(name, self._pools[name])
         relay = Relay(
             name=name,
@@ -130,14 +143,22 @@ class House:
             drivers={"cisco": driver},
             memory=memory,
             clock=SystemClock(),
+            feedback=told,
             hello_every=timedelta(seconds=1),
         )
         self._relays[name] = (relay, side)
         relay.start()
 
+    def _listen(self, name: str, told: Feedback) -> None:
+        server = serve(FeedbackApp(told), name="feedback", address=LOOPBACK, port=0, certificate=None)
+        told.listening(server.url)
+        self.listeners[name] = server
+
     def cut_relay(self, name: str) -> None:
         """Stop it as a power failure would."""
         relay, side = self._relays.pop(name)
+        if name in self.listeners:
+            self.listeners.pop(name).stop()
         side.cut()
         relay.abandon()
 
@@ -203,6 +224,10 @@ class House:
 
     def _receipt(self, receipt: Any) -> None:
         self.pipeline.apply_receipt(receipt)
+        self.executor.wake()
+
+    def _hello(self, hello: Hello) -> None:
+        self.pipeline.apply_hello(hello)
         self.executor.wake()
 
 

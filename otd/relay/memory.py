@@ -1,5 +1,6 @@
 """What a relay must not forget when it is restarted: the highest revision it has seen of each endpoint, the
-certificates that it has pinned, and where its endpoints are. One SQLite file; it holds no list and no secret."""
+certificates that it has pinned, where its endpoints are, and which of them were asked to tell it of their restarts. One
+SQLite file; it holds no list and no secret."""
 
 from __future__ import annotations
 
@@ -17,6 +18,7 @@ _TABLES = """
 CREATE TABLE IF NOT EXISTS revisions (endpoint TEXT PRIMARY KEY, highest INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS endpoints (name TEXT PRIMARY KEY, endpoint BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS pins (endpoint TEXT PRIMARY KEY, fingerprint TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS hooks (endpoint TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 
 
@@ -68,6 +70,7 @@ class Memory:
         with self._lock:
             self._base.execute("DELETE FROM revisions WHERE endpoint = ?", (endpoint,))
             self._base.execute("DELETE FROM pins WHERE endpoint = ?", (endpoint,))
+            self._base.execute("DELETE FROM hooks WHERE endpoint = ?", (endpoint,))
             self._base.execute("DELETE FROM endpoints WHERE name = ?", (endpoint,))
             self._met.pop(endpoint, None)
 
@@ -86,6 +89,19 @@ class Memory:
         """Pin it instead of what was pinned: a person has said so."""
         with self._lock:
             self._base.execute("INSERT OR REPLACE INTO pins VALUES (?, ?)", (endpoint, fingerprint))
+
+    def is_hooked(self, endpoint: str) -> bool:
+        """Whether it was asked to tell this relay of its restarts."""
+        with self._lock:
+            return self._base.execute("SELECT 1 FROM hooks WHERE endpoint = ?", (endpoint,)).fetchone() is not None
+
+    def hook(self, endpoint: str, hooked: bool) -> None:
+        """Remember that it was, or is not any more."""
+        with self._lock:
+            if hooked:
+                self._base.execute("INSERT INTO hooks VALUES (?) ON CONFLICT DO NOTHING", (endpoint,))
+            else:
+                self._base.execute("DELETE FROM hooks WHERE endpoint = ?", (endpoint,))
 
     def close(self) -> None:
         with self._lock:

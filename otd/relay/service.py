@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -30,8 +30,10 @@ from otd.relay.memory import Memory
 
 if TYPE_CHECKING:
     from otd.relay.face.app import Fetch
+    from otd.relay.feedback import Feedback
 
 HELLO_EVERY = timedelta(seconds=5)
+_GATHER = timedelta(milliseconds=200)  # from the first endpoint that restarted to the hello that tells of all
 WITHIN = timedelta(seconds=45)  # for one delivery, its read-back included
 log = structlog.get_logger(__name__)
 
@@ -50,10 +52,11 @@ class Relay:
         clock: Clock,
         lists: Lists | None = None,
         reach: Reach | None = None,
+        feedback: Feedback | None = None,
         hello_every: timedelta = HELLO_EVERY,
     ) -> None:
         """`lists` are what this relay's face serves to endpoints that fetch; without a face there are none. `reach` is
-        where endpoints may be, None for anywhere."""
+        where endpoints may be, None for anywhere. `feedback` knows which endpoints said that they restarted."""
         self.name, self.pool = name, pool
         self._bus, self._drivers, self._memory, self._clock = bus, drivers, memory, clock
         self._lists, self._reach = lists, reach
@@ -63,7 +66,10 @@ class Relay:
         self._started_at = clock.now()
         self._counted: Counter[str] = Counter()
         self._resting = False
-        self._stopping = threading.Event()
+        self._feedback = feedback
+        self._stopping, self._woken = threading.Event(), threading.Event()
+        if feedback is not None:
+            feedback.wake = self._woken.set
         self.face_until: Callable[[], datetime | None] = lambda: None  # whoever serves the face says when it runs out
         self._greeter = threading.Thread(target=self._greet, name=f"otd-{name}-hello", daemon=True)
 
@@ -73,8 +79,7 @@ class Relay:
 
     def stop(self) -> None:
         """End what was begun, say goodbye, take nothing new."""
-        self._stopping.set()
-        self._greeter.join()
+        self._end_greeting()
         self._bus.hello(self._hello(leaving=True))
         self._bus.close()
 
@@ -90,7 +95,11 @@ class Relay:
 
     def abandon(self) -> None:
         """Stop without a word: the caller has cut the relay's side of the bus already."""
+        self._end_greeting()
+
+    def _end_greeting(self) -> None:
         self._stopping.set()
+        self._woken.set()
         self._greeter.join()
 
     def fill(self, fill: Fill) -> None:
@@ -229,6 +238,8 @@ class Relay:
                 driver.put(endpoint, (), within=deadline.left())
             else:
                 detail = "left as it is: another system has bookings there"
+        with suppress(OtdError, TimeoutError):  # what stays there does no harm
+            driver.leave(endpoint, within=deadline.left())
         self._memory.forget(endpoint.name)
         return self._receipt(delivery, "forgotten", detail=detail)
 
@@ -284,8 +295,10 @@ class Relay:
                 self._bus.hello(self._hello())
             except Exception as error:  # the next hello must still be said
                 log.error("hello not said", relay=self.name, error=type(error).__name__)
-            if self._stopping.wait(self._hello_every.total_seconds()):
+            self._woken.wait(self._hello_every.total_seconds())
+            if self._stopping.wait(_GATHER.total_seconds() if self._woken.is_set() else 0):
                 return
+            self._woken.clear()
 
     def _hello(self, *, leaving: bool = False) -> Hello:
         return Hello(
@@ -299,6 +312,7 @@ class Relay:
             filled=self._lists is None or self._lists.told,
             face_until=self.face_until(),
             resting=self._resting,
+            restarted=() if leaving or self._feedback is None else self._feedback.take(),
         )
 
 

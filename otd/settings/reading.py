@@ -14,6 +14,7 @@ from otd.calendars.access import EwsAccess, GraphAccess
 from otd.invites.site import Site
 from otd.model import Endpoint, Policy, Room
 from otd.settings.documents import Merged, read_files
+from otd.settings.feedback import feedback_access
 from otd.settings.kinds import WEBEX, host_and_port
 from otd.settings.mistakes import BadSettings, Mistake
 from otd.settings.references import check_references
@@ -34,6 +35,7 @@ from otd.settings.values import (
     BusSettings,
     CalendarSettings,
     FaceAccess,
+    FeedbackAccess,
     FilesAccess,
     MetricsSettings,
     Pool,
@@ -119,7 +121,13 @@ def _settings(path: Path, tables: Tables, mistakes: tuple[Mistake, ...]) -> Sett
         pools=MappingProxyType({name: Pool(name=name, **_keys(table)) for name, table in tables.pools.items()}),
         relays=MappingProxyType(
             {
-                name: RelaySettings(name=name, pool=table.pool, label=table.label, face=_face(table, folder))
+                name: RelaySettings(
+                    name=name,
+                    pool=table.pool,
+                    label=table.label,
+                    face=_face(table, folder),
+                    feedback=_feedback(table, folder),
+                )
                 for name, table in tables.relays.items()
             }
         ),
@@ -231,6 +239,17 @@ def _face(table: RelayTable, folder: Path) -> FaceAccess | None:
         passphrase=table.face_passphrase,
         minimum_tls=table.face_minimum_tls,
         host=table.face_host,
+    )
+
+
+def _feedback(table: RelayTable, folder: Path) -> FeedbackAccess | None:
+    return feedback_access(
+        table.feedback,
+        told=table.feedback_host,
+        certificate=folder / table.feedback_certificate if table.feedback_certificate else None,
+        key=folder / table.feedback_key if table.feedback_key else None,
+        passphrase=table.feedback_passphrase,
+        minimum_tls=table.feedback_minimum_tls,
     )
 
 

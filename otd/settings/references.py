@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from otd.settings.documents import Merged
+from otd.settings.feedback import check_told
 from otd.settings.kinds import folder_mistake, host_and_port, mailbox_mistake
 from otd.settings.lines import Path as KeyPath
 from otd.settings.mistakes import did_you_mean
@@ -132,6 +133,7 @@ def _rooms(merged: Merged, tables: Tables) -> None:
 def _relays(merged: Merged, tables: Tables) -> None:
     for name, table in tables.relays.items():
         _must_exist(merged, ("relays", name, "pool"), "pools", table.pool)
+        check_told(merged, ("relays", name, "feedback"), table.feedback, table.feedback_host)
     alive = {table.pool for table in tables.relays.values()}
     used = {endpoint.pool for endpoint in tables.endpoints.values()}
     for name in tables.pools:

@@ -14,12 +14,13 @@ from pydantic import BeforeValidator, ConfigDict, Strict, StrictBool, with_confi
 from otd.errors import BadSetting
 from otd.reach import PRIVATE, Reach, reach_of
 from otd.settings.documents import Merged, read_document
+from otd.settings.feedback import check_told, feedback_access
 from otd.settings.kinds import Address, LogForm, SecretName, Text, Url, host_and_port, listed, wrong
 from otd.settings.mistakes import BadSettings, did_you_mean
 from otd.settings.secrets import NamedSecrets
 from otd.settings.tables import MinimumTls, SecretsTable
 from otd.settings.validation import checked_cas, checked_table
-from otd.settings.values import FaceAccess
+from otd.settings.values import FaceAccess, FeedbackAccess
 from otd.tunnel import Proxy, proxy_at
 
 _STRICT = ConfigDict(extra="forbid")
@@ -83,12 +84,26 @@ class FaceTable:
     host: str = ""
 
 
+@with_config(_STRICT)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedbackTable:
+    """[feedback]: where Cisco endpoints tell this relay that they restarted"""
+
+    address: Address = ""
+    certificate: str = ""
+    key: str = ""
+    passphrase: SecretName = ""
+    minimum_tls: MinimumTls = "1.2"
+    host: Address = ""
+
+
 @dataclass(slots=True)
 class _Tables:
     relay: RelayTable = field(default_factory=RelayTable)
     proxy: ProxyTable = field(default_factory=ProxyTable)
     reach: ReachTable = field(default_factory=ReachTable)
     face: FaceTable = field(default_factory=FaceTable)
+    feedback: FeedbackTable = field(default_factory=FeedbackTable)
     secrets: SecretsTable = field(default_factory=SecretsTable)
     cas: dict[str, str] = field(default_factory=dict)
 
@@ -107,6 +122,7 @@ class SiteRelay:
     proxy: ProxyTable
     reach: Reach
     face: FaceAccess | None
+    feedback: FeedbackAccess | None
     cas: Mapping[str, Path]
     secrets_file: Path | None
     secrets_folder: Path | None
@@ -156,6 +172,7 @@ def load(path: Path) -> SiteRelay:
         proxy=tables.proxy,
         reach=reach_of(tables.reach.networks, lab=tables.reach.lab),
         face=_face(face, folder),
+        feedback=_feedback(tables.feedback, folder),
         cas=MappingProxyType({name: folder / file for name, file in tables.cas.items()}),
         secrets_file=folder / tables.secrets.file if tables.secrets.file else None,
         secrets_folder=folder / tables.secrets.folder if tables.secrets.folder else None,
@@ -168,6 +185,7 @@ def _check(merged: Merged, tables: _Tables, folder: Path) -> None:
         "proxy": ProxyTable,
         "reach": ReachTable,
         "face": FaceTable,
+        "feedback": FeedbackTable,
         "secrets": SecretsTable,
     }
     for section in merged.tables:
@@ -180,6 +198,9 @@ def _check(merged: Merged, tables: _Tables, folder: Path) -> None:
     if merged.mistakes:  # what refers to a wrong value is not looked at
         return
     files = {("relay", "ca"): tables.relay.ca, ("face", "certificate"): tables.face.certificate}
+    feedback = tables.feedback
+    files |= {("feedback", "certificate"): feedback.certificate, ("feedback", "key"): feedback.key}
+    check_told(merged, ("feedback", "address"), feedback.address, feedback.host)
     files |= {("face", "key"): tables.face.key} | {("cas", name): file for name, file in tables.cas.items()}
     for path, file in files.items():
         if file and not (folder / file).is_file():
@@ -200,6 +221,17 @@ def _metrics(address: str) -> tuple[str, int] | None:
         return None
     host, port = host_and_port(address)
     return host, 9464 if port is None else port
+
+
+def _feedback(table: FeedbackTable, folder: Path) -> FeedbackAccess | None:
+    return feedback_access(
+        table.address,
+        told=table.host,
+        certificate=folder / table.certificate if table.certificate else None,
+        key=folder / table.key if table.key else None,
+        passphrase=table.passphrase,
+        minimum_tls=table.minimum_tls,
+    )
 
 
 def _face(table: FaceTable, folder: Path) -> FaceAccess | None:

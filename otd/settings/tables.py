@@ -137,6 +137,12 @@ class RelayTable:
     face_passphrase: SecretName = ""
     face_minimum_tls: MinimumTls = "1.2"
     face_host: str = ""
+    feedback: Address = ""
+    feedback_certificate: str = ""
+    feedback_key: str = ""
+    feedback_passphrase: SecretName = ""
+    feedback_minimum_tls: MinimumTls = "1.2"
+    feedback_host: Address = ""
 
 
 @with_config(_STRICT)

@@ -99,6 +99,20 @@ class FaceAccess:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FeedbackAccess:
+    """Where a relay listens for endpoints that tell it of their restarts, and the certificate that it shows, as a
+    face's. Endpoints are told `root`."""
+
+    address: str
+    port: int
+    root: str  # https://HOST:PORT
+    certificate: Path | None = None
+    key: Path | None = None
+    passphrase: str = ""
+    minimum_tls: str = "1.2"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RelaySettings:
     """A relay that runs in this process."""
 
@@ -106,6 +120,7 @@ class RelaySettings:
     pool: str
     label: str = ""
     face: FaceAccess | None = None
+    feedback: FeedbackAccess | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,6 +268,8 @@ class Settings:
         for relay in self.relays.values():
             if relay.face is not None and relay.face.passphrase:
                 users.setdefault(relay.face.passphrase, []).append(f"relay {relay.name}")
+            if relay.feedback is not None and relay.feedback.passphrase:
+                users.setdefault(relay.feedback.passphrase, []).append(f"relay {relay.name}")
         mail, webhook = self.alerts.mail, self.alerts.webhook
         for name in (mail.login if mail else "", *((webhook.secret_url, webhook.token) if webhook else ())):
             if name:

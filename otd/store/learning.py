@@ -12,6 +12,7 @@ from otd import findings, placing
 from otd.errors import Missing
 from otd.model import EndpointState, Expiry, Facts, Mode, Receipt
 from otd.store import alerting, audit, claims, records
+from otd.store.configured import endpoint_in
 from otd.store.tables import at_or_none, endpoints, lanes, learned, modes, work
 from otd.store.transaction import Transaction
 
@@ -48,6 +49,17 @@ def apply(tx: Transaction, receipt: Receipt, state: EndpointState, now: int) -> 
         changes["overwrites"] = 0
     if tx.connection.execute(update(learned).where(learned.c.endpoint == name).values(changes)).rowcount == 0:
         tx.connection.execute(insert(learned).values(endpoint=name, **changes))
+
+
+def restarted(tx: Transaction, pool: str, names: Iterable[str]) -> None:
+    """See `otd.ports.Store.restarted`."""
+    its = select(endpoints).where(endpoints.c.name.in_(set(names))).order_by(endpoints.c.name).with_for_update()
+    rows = [row for row in tx.connection.execute(its).all() if endpoint_in(tx, row).pool == pool]
+    for row in rows:
+        mark = update(learned).where(learned.c.endpoint == row.name).values(restarted_sequence=row.sequence)
+        tx.connection.execute(mark)
+    for row in rows:
+        claims.hint(tx, "deliver", row.name)
 
 
 def start_afresh(tx: Transaction, endpoint: str = "") -> None:
@@ -108,6 +120,7 @@ def _joined(
         disputed_by=tuple((row.disputed_by or "").split()),
         disputed_at=at_or_none(row.disputed_at),
         disputed_sequence=-1 if row.disputed_sequence is None else row.disputed_sequence,
+        restarted_sequence=-1 if row.restarted_sequence is None else row.restarted_sequence,
         found_at=at_or_none(row.found_at),
     )
 

@@ -527,6 +527,10 @@ class SqlStore:
         with self._applying() as tx:
             return receipts.heard(tx, hello)
 
+    def restarted(self, pool: str, endpoints: Collection[str]) -> None:
+        with self._writing() as tx:
+            learning.restarted(tx, pool, endpoints)
+
     def rests(self, hello: Hello) -> bool:
         with self._reading() as tx:
             return receipts.rests(tx, hello)

@@ -26,7 +26,7 @@ from sqlalchemy import (
 
 from otd.model import EPOCH
 
-HEAD = "0015"  # the migration that makes exactly these tables; a test compares. Numbers, so that newer is greater
+HEAD = "0016"  # the migration that makes exactly these tables; a test compares. Numbers, so that newer is greater
 VERSION_TABLE = "otd_version"
 
 LONGEST = timedelta(days=36_500)  # "never" for whoever adds it to now; keeps sums within what a datetime can say
@@ -168,6 +168,7 @@ learned = Table(
     Column("disputed_by", String(130)),  # who saw it in place, and who did not
     Column("disputed_at", BigInteger),
     Column("disputed_sequence", BigInteger),
+    Column("restarted_sequence", BigInteger),
     Column("found", String(32), nullable=False, default=""),
     Column("found_at", BigInteger),
     Column("reason", String(32), nullable=False, default=""),  # the last receipt's

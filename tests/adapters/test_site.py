@@ -137,9 +137,10 @@ def _zulu(time: datetime) -> str:
         ('[face]\naddress = "192.0.2.1:8443"\n', "it cannot be listened on"),
         ('[face]\naddress = "127.0.0.1:0"\n', "is not a host or host:port"),
         ('[face]\naddress = "127.0.0.1:8443"\ncertificate = "none.pem"\n', "there is no file"),
+        ('[feedback]\naddress = "192.0.2.1:8444"\n', "it cannot be listened on"),
     ],
 )
-def test_a_face_that_cannot_be_served_is_said_and_nothing_is_left_running(
+def test_a_face_or_an_address_that_cannot_be_served_is_said_and_nothing_is_left_running(
     site: Path, running: type[Running], settings: str, said: str
 ) -> None:
     (site / "relay.toml").write_text(settings)

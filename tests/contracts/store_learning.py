@@ -31,6 +31,35 @@ class LearningContract(StoreCase):
         self.deliver(verb="read", facts=Facts(software="ce11.27"))
         assert self.state().facts == Facts(software="ce11.27")
 
+    def test_an_endpoint_that_restarted_is_due_and_what_was_seen_of_it_counts_no_more(self) -> None:
+        self.one()
+        self.run(after=60 * MINUTE)
+        self.deliver()
+        self.run(after=60 * MINUTE)
+        for _ in range(2):  # said twice is said once
+            self.store.restarted("hq", ("codec1", "unheard-of"))
+        state = self.state()
+        assert state.receipt is not None
+        assert state.restarted_sequence == state.receipt.sequence
+        assert self.names() == ["codec1"]
+
+    def test_a_restart_that_another_pool_tells_of_changes_nothing(self) -> None:
+        self.one()
+        self.run(after=60 * MINUTE)
+        self.deliver()
+        self.run(after=60 * MINUTE)
+        self.store.restarted("branch", ("codec1",))
+        assert self.state().restarted_sequence == -1
+        assert self.names() == []
+
+    def test_what_needs_a_person_stays_parked_when_it_restarts(self) -> None:
+        self.one()
+        self.deliver("denied")
+        self.run(after=60 * MINUTE, parked=True, error="refused", code="denied")
+        self.store.restarted("hq", ("codec1",))
+        assert self.row("codec1").parked
+        assert self.names() == []
+
     def test_two_relays_that_see_an_endpoint_differently_are_remembered_by_name(self) -> None:
         self.one()
         self.deliver(relay="relay1")

@@ -23,7 +23,7 @@ from otd.deliveries import (
     next_meeting,
     step,
 )
-from otd.model import BookingList, EndpointState, Facts, Placement, RelayState
+from otd.model import BookingList, EndpointState, Facts, Mode, Placement, RelayState
 from tests.values import HOUR, MINUTE, SECOND, T0, WINDOW, a_booking, a_desired, a_receipt, a_relay, a_sent, a_state
 
 TIMING = Timing()
@@ -69,6 +69,39 @@ def test_when_two_relays_disagree_the_one_that_did_not_see_the_list_puts_it() ->
     assert next_step(disputed) == Send(verb="put", relay="relay2")
     later = replace(disputed, receipt=a_receipt(relay="relay2", sequence=6))
     assert isinstance(next_step(later), Wait)
+
+
+def test_an_endpoint_that_restarted_is_looked_at_at_once_and_once() -> None:
+    confirmed = a_state(receipt=a_receipt(sequence=5), sent=a_sent(sequence=5), facts=Facts())
+    assert isinstance(next_step(confirmed), Wait)
+    restarted = replace(confirmed, restarted_sequence=5)
+    assert next_step(restarted) == Send(verb="read", relay="relay2")
+    under_way = replace(restarted, sent=a_sent(verb="read", sequence=6, relay="relay2"))
+    assert isinstance(next_step(under_way), Wait)
+    assert isinstance(next_step(replace(under_way, receipt=a_receipt(verb="read", sequence=6))), Wait)
+    unreachable = a_receipt(verb="read", sequence=6, outcome="unreachable")
+    failing = replace(under_way, receipt=unreachable, failures=9, unreachable_from=("relay1", "relay2"))
+    assert isinstance(next_step(failing), Wait)
+    assert isinstance(next_step(replace(failing, restarted_sequence=6)), Send)
+
+
+@pytest.mark.parametrize("outcome", ["denied", "untrusted", "unsupported", "busy"])
+def test_that_it_restarted_is_no_reason_to_try_what_needs_a_person_or_asked_to_wait(outcome: str) -> None:
+    receipt = a_receipt(verb="read", sequence=6, outcome=outcome, retry_after=MINUTE)
+    state = a_state(receipt=receipt, sent=a_sent(sequence=6), failures=2, restarted_sequence=6)
+    assert isinstance(next_step(state), Park | Wait)
+
+
+def test_an_endpoint_that_another_system_writes_to_is_left_alone_when_it_restarts() -> None:
+    differs = a_receipt(verb="read", sequence=6, outcome="differs")
+    state = a_state(receipt=differs, sent=a_sent(sequence=6), overwrites=5, restarted_sequence=6)
+    assert isinstance(next_step(state), Wait)
+
+
+@pytest.mark.parametrize("mode", ["deliver", "observe"])
+def test_an_order_says_in_which_mode_its_endpoint_is(mode: Mode) -> None:
+    order = delivery(a_state(mode=mode), "read", 1, T0, TIMING)
+    assert order.endpoint.mode == mode
 
 
 def test_whose_meeting_is_soonest_comes_first_and_one_that_runs_before_all() -> None:
@@ -220,7 +253,7 @@ def test_an_endpoint_that_is_removed_is_cleared_through_its_pool() -> None:
     assert found == Send(verb="forget", relay="relay2")
     order = delivery(state, "forget", 9, T0, TIMING)
     assert order.clear
-    assert order.endpoint == OLD
+    assert order.endpoint == replace(OLD, mode="deliver")
 
 
 def test_an_endpoint_that_moves_is_forgotten_by_its_old_pool_before_the_new_one_writes() -> None:

@@ -56,6 +56,10 @@ def test_what_was_never_in_place_cannot_have_been_lost() -> None:
         (Facts(clock_offset=-90 * SECOND), ["clock"]),
         (Facts(hides=("Title",)), ["hidden"]),
         (Facts(hides=("NonJoinableMeetings",)), []),
+        (Facts(feedback="full"), ["feedback"]),
+        (Facts(feedback="untrusted"), ["feedback"]),
+        (Facts(feedback="failed"), ["feedback"]),
+        (Facts(feedback="refused"), ["feedback"]),
         (Facts(role="user", mode="teams", provisioning="TMS"), ["teams", "role", "tms"]),
     ],
 )

@@ -683,3 +683,18 @@ def test_an_application_signs_in_to_exchange_server_by_oauth(tmp_path: Path) -> 
 def test_kerberos_needs_no_password(tmp_path: Path) -> None:
     old = "username = 'EXAMPLE\\svc-otd'\npassword = \"exchange-password\"\n"
     assert mistakes(tmp_path, changed(old, 'auth = "kerberos"\n')) == ()
+
+
+def test_a_relay_of_this_process_may_listen_for_endpoints_that_restarted(tmp_path: Path) -> None:
+    more = 'feedback = "192.0.2.10"\nfeedback_certificate = "relay.pem"\nfeedback_passphrase = "relay-passphrase"\n'
+    path = tmp_path / "otd.toml"
+    path.write_text(GOOD.replace('[relays.hq-1]\npool = "hq"\n', f'[relays.hq-1]\npool = "hq"\n{more}'))
+    (tmp_path / "corp.pem").touch()
+    settings = load(path, {})
+    found = settings.relays["hq-1"].feedback
+    assert found is not None
+    assert (found.root, found.certificate) == ("https://192.0.2.10:8444", tmp_path / "relay.pem")
+    assert settings.secret_names()["relay-passphrase"] == ("relay hq-1",)
+    path.write_text(path.read_text().replace("192.0.2.10", "[::]"))
+    with pytest.raises(BadSettings, match="add feedback_host"):
+        load(path, {})
