@@ -21,11 +21,11 @@ QUOTED = 10
 # No invitation needs as many; what comes after them is not looked at, so that no text takes long, and the invitation is
 # said to be cut.
 MOST_MEETINGS = 3  # of one platform
-_MOST_LINKS = 16  # that point to a platform; in a short body fewer, see _room
-_MOST_STEPS = 40  # links and the wrappers around them
+_MOST_LINKS = 16  # that point to a platform
+_MOST_STEPS = 40  # links, each with the wrappers around it; in a short body fewer, see _room
 _MOST_OTHERS = 24  # links that are not http(s)
 _MOST_ADDRESSES = 32
-_MOST_ANY = 16  # addresses in one passage; for so many characters more only those that people do not have
+_MOST_ANY = 12  # addresses in one passage; for so many characters more only those that people do not have
 _MORE_TEXT = 500
 _MAX_FIELD = 20_000
 
@@ -186,7 +186,9 @@ def prepare(meeting: Meeting, site: Site, signs: Signs) -> Invitation:
     places = dict.fromkeys((meeting.location, *meeting.locations[:20]))
     # How deeply a part of the body is quoted counts against the location; else only against the rest of the body.
     whole = any(_may_lead(place) for place in places)
-    body = texts.read(meeting.body, html=meeting.body_type == "html", wanted=preparing.wants, whole=whole)
+    body = texts.read(
+        meeting.body, html=meeting.body_type == "html", wanted=preparing.wants, whole=whole, most=preparing.most
+    )
     if body.cut:
         preparing.cuts.append("body")
     passages = [preparing.passage("body", block) for block in body.blocks if _may_matter(block, signs)]
@@ -234,7 +236,8 @@ class _Preparing:
     def __init__(self, site: Site, signs: Signs, size: int) -> None:
         self._site, self._signs = site, signs
         # How many more may come.
-        self._links, self._steps = _room(_MOST_LINKS, size), _room(_MOST_STEPS, size)
+        self.most = self._steps = _room(_MOST_STEPS, size)
+        self._links = min(_MOST_LINKS, self._steps)
         self._others, self._addresses = _MOST_OTHERS, _MOST_ADDRESSES
         self.names: set[str] = set()
         self.cuts: list[str] = []
@@ -287,8 +290,8 @@ class _Preparing:
             known = {(one.user, one.domain): one.at for one in addresses}
             linked = [one for other in others if (one := _linked_address(other, known))]
             addresses = sorted(addresses + linked, key=attrgetter("at"))
-        for address in addresses:
-            self.names |= self._signs.of_host(address.domain)
+        for domain in {address.domain for address in addresses}:
+            self.names |= self._signs.of_host(domain)
         return Passage(source, text, tuple(links), tuple(others), tuple(addresses), block.depth, block.at)
 
     def _of_link(self, link: Link) -> frozenset[str]:
@@ -333,7 +336,7 @@ class _Preparing:
 
 def _room(most: int, size: int) -> int:
     """How much of something a body of this size may hold: links are long, so that short bodies hold few."""
-    return min(most, 6 + size // 400)
+    return min(most, 6 + size // 500)
 
 
 def _address(text: str, at: int) -> Address | None:

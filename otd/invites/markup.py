@@ -18,7 +18,7 @@ from html import unescape
 
 from selectolax.lexbor import LexborHTMLParser
 
-MAX_LINKS = 80  # that may matter
+MAX_LINKS = 500
 # A mark in the text while it is being read: a link's number, or q and what becomes of the depth of quoting.
 MARK = "\x1f"
 Wanted = Callable[[str], bool]
@@ -35,12 +35,13 @@ _HREF = re.compile(_TO_HREF)
 _REFERENCE = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,31});")
 
 
-def lines(source: str, wanted: Wanted, *, whole: bool = True) -> tuple[str, list[str]]:
-    """The visible text with a mark for each link that is wanted and each change of quoting; the links' addresses.
+def lines(source: str, wanted: Wanted, *, whole: bool = True, most: int = MAX_LINKS) -> tuple[str, list[str]]:
+    """The visible text with a mark for each link that is wanted and each change of quoting; the links' addresses, of
+    which there are at most so many.
 
     Unless the `whole` is asked for, what stands far before the first link or address may be left out.
     """
-    return plain(source, wanted, whole=whole) or parsed(source, wanted)
+    return plain(source, wanted, whole=whole, most=most) or parsed(source, wanted, most=most)
 
 
 def _address(attribute: str) -> str:
@@ -75,7 +76,7 @@ _MOST_REFERENCES = 200  # beyond, the parser decodes them faster
 _LINK, _GATEWAY = re.compile(":/"), re.compile("##")  # a search for these is faster than str.find
 
 
-def plain(source: str, wanted: Wanted, *, whole: bool = True) -> tuple[str, list[str]] | None:
+def plain(source: str, wanted: Wanted, *, whole: bool = True, most: int = MAX_LINKS) -> tuple[str, list[str]] | None:
     """The same as `parsed`, of a source in which nothing needs a parser; None for every other.
 
     Unless the `whole` is asked for, it begins at some distance before the first link or address.
@@ -95,7 +96,7 @@ def plain(source: str, wanted: Wanted, *, whole: bool = True) -> tuple[str, list
         if href:
             if "<" in href:
                 return None
-            if len(hrefs) < MAX_LINKS and wanted(address := _address(href)):
+            if len(hrefs) < most and wanted(address := _address(href)):
                 pieces += (source[at : found.start()], f"{MARK}{len(hrefs)}{MARK}")
                 hrefs.append(address)
                 at = found.end()
@@ -147,13 +148,13 @@ _BLOCKQUOTE = re.compile(r"<(/?)blockquote(?:>|(?=\s))", re.I)
 _FORGED = re.compile(r"&#(?:0*31|[xX]0*1[fF])(?![0-9a-fA-F]);?")
 
 
-def parsed(source: str, wanted: Wanted) -> tuple[str, list[str]]:
+def parsed(source: str, wanted: Wanted, *, most: int = MAX_LINKS) -> tuple[str, list[str]]:
     """What the parser makes of it."""
     hrefs: list[str] = []
 
     def mark(anchor: re.Match[str]) -> str:
         href = _HREF.match(anchor[1])
-        if href is None or len(hrefs) >= MAX_LINKS or not wanted(address := _address(href[1])):
+        if href is None or len(hrefs) >= most or not wanted(address := _address(href[1])):
             return ""
         hrefs.append(address)
         return f"{MARK}{len(hrefs) - 1}{MARK}"

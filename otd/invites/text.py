@@ -74,16 +74,17 @@ class Body(NamedTuple):
     empty: bool = False
 
 
-def read(source: str, *, html: bool, wanted: Callable[[str], bool], whole: bool = True) -> Body:
-    """Read a body; of its links only those that are wanted. See `markup.lines` for `whole`."""
+def read(source: str, *, html: bool, wanted: Callable[[str], bool], whole: bool = True, most: int = MAX_LINKS) -> Body:
+    """Read a body; of its links only those that are wanted, and at most so many. See `markup.lines` for `whole`."""
     cut = len(source) > MAX_BODY
     if cut:
         source = source[:MAX_BODY]
     if MARK in source:
         source = source.replace(MARK, " ")
-    text, hrefs = markup.lines(source, wanted, whole=whole) if html else (_from_text(source), [])
-    text, links, quotes = _lift(_even(text), hrefs, wanted)
-    cut = cut or len(hrefs) >= MAX_LINKS
+    text, hrefs = markup.lines(source, wanted, whole=whole, most=most + 1) if html else (_from_text(source), [])
+    text, links, quotes = _lift(_even(text), hrefs, wanted, most + 1)
+    if len(links) > most:
+        cut, links = True, links[:most]
     return Body(_blocks(text, links, quotes), cut, not links and not text.strip())
 
 
@@ -123,11 +124,11 @@ def _even(text: str) -> str:
 
 
 def _lift(
-    text: str, hrefs: list[str], wanted: Callable[[str], bool]
+    text: str, hrefs: list[str], wanted: Callable[[str], bool], most: int
 ) -> tuple[str, list[RawLink], list[tuple[int, str]]]:
     """The text without addresses and marks, and where they stood."""
     if holds(text, "://") or "<" in text:
-        text = _marked(text, hrefs, wanted)
+        text = _marked(text, hrefs, wanted, most)
     if MARK not in text:
         return text, [], []
     parts = _MARKS.split(text)
@@ -143,12 +144,12 @@ def _lift(
     return "".join(parts[::2]), links, quotes
 
 
-def _marked(text: str, hrefs: list[str], wanted: Callable[[str], bool]) -> str:
+def _marked(text: str, hrefs: list[str], wanted: Callable[[str], bool], most: int) -> str:
     """The text with marks for the addresses written out in it; those that are wanted go to the others."""
     pieces: list[str] = []
     rest = 0
     for start, end, address in sorted(_written_links(text)):
-        if start >= rest and len(hrefs) < MAX_LINKS:
+        if start >= rest and len(hrefs) < most:
             pieces.append(text[rest:start])
             rest = end
             if wanted(address):

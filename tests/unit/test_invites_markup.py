@@ -123,8 +123,10 @@ def test_what_stands_far_before_the_first_link_may_be_left_out_but_not_what_is_n
     assert "far" in markup.lines(source, everything)[0]
 
 
-def test_too_many_links_are_said_to_be_cut() -> None:
-    body = read('<a href="https://zoom.us/j/1">x</a>' * (markup.MAX_LINKS + 1), html=True, wanted=everything)
+@pytest.mark.parametrize("link", ['<a href="https://zoom.us/j/1">x</a>', "https://zoom.us/j/1 ", "<PRE>https://a.b"])
+def test_too_many_links_are_said_to_be_cut(link: str) -> None:
+    most = read(link * 7, html=True, wanted=everything, most=7)
+    more = read(link * 8, html=True, wanted=everything, most=7)
 
-    assert body.cut
-    assert sum(len(block.links) for block in body.blocks) == markup.MAX_LINKS
+    assert (most.cut, more.cut) == (False, True)
+    assert sum(len(block.links) for block in more.blocks) == 7
