@@ -6,7 +6,16 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import NamedTuple
 
-from otd.invites.invitation import ADDRESS_BLOCK, BODY_LINK, MOST_MEETINGS, Address, Found, Invitation, Passage
+from otd.invites.invitation import (
+    ADDRESS_BLOCK,
+    BODY_LINK,
+    MOST_MEETINGS,
+    Address,
+    Found,
+    Invitation,
+    Passage,
+    evidence_of,
+)
 from otd.model import JoinInfo
 
 _MOST_HITS = 3 * MOST_MEETINGS  # in one passage
@@ -36,7 +45,7 @@ class Hit(NamedTuple):
 
 def ids_of(**values: str | None) -> tuple[tuple[str, str], ...]:
     """Ids that are known, as pairs."""
-    return tuple((name, value) for name, value in values.items() if value)
+    return tuple([(name, value) for name, value in values.items() if value])
 
 
 def by_user(addresses: Iterable[Address]) -> dict[str, list[Address]]:
@@ -78,8 +87,8 @@ def _found(platform: str, hits: list[Hit], reason: Callable[[dict[str, str], Hit
         for name, value in hit.ids:
             if value:
                 ids.setdefault(name, value)
-    evidence = dict.fromkeys(
-        hit.passage.evidence("address_block" if hit.stated else "body_link", hit.detail, hit.wrappers) for hit in hits
+    evidence = evidence_of(
+        (hit.passage, "address_block" if hit.stated else "body_link", hit.detail, hit.wrappers) for hit in hits
     )
     sip = next((hit.sip for hit in hits if hit.sip), "")
     h323 = next((hit.h323 for hit in hits if hit.h323), "")
@@ -89,7 +98,7 @@ def _found(platform: str, hits: list[Hit], reason: Callable[[dict[str, str], Hit
         join_url=next((hit.url for hit in hits if hit.url), ""),
         sip=sip,
         h323=h323,
-        evidence=tuple(evidence),
+        evidence=evidence,
         reason="" if sip or h323 else reason(ids, hits[0]),
     )
     return Found(join, hits[0].trust, hits[0].passage.at + hits[0].at, hits[0].key)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from operator import attrgetter
 from string import ascii_letters, digits
@@ -26,7 +26,7 @@ _MOST_STEPS = 40  # links, each with the wrappers around it; in a short body few
 _MOST_OTHERS = 24  # links that are not http(s)
 _MOST_ADDRESSES = 32
 _MOST_ANY = 12  # addresses in one passage; for so many characters more only those that people do not have
-_MORE_TEXT = 500
+_MORE_TEXT = 300
 _MAX_FIELD = 20_000
 
 _USER_SIGNS = ascii_letters + digits + "._+-"
@@ -88,6 +88,14 @@ class Passage(NamedTuple):
     def evidence(self, in_body: str, detail: str = "", wrappers: tuple[str, ...] = ()) -> Evidence:
         """The evidence for something found here, when in the body's own text its source would be `in_body`."""
         return Evidence(source=in_body if self.source == "body" else self.source, detail=detail, wrappers=wrappers)
+
+
+def evidence_of(places: Iterable[tuple[Passage, str, str, tuple[str, ...]]]) -> tuple[Evidence, ...]:
+    """The evidence for several things found, as `Passage.evidence` gives it, each different one once."""
+    different = dict.fromkeys(
+        [(in_body if one.source == "body" else one.source, detail, wraps) for one, in_body, detail, wraps in places]
+    )
+    return tuple([Evidence(source=source, detail=detail, wrappers=wraps) for source, detail, wraps in different])
 
 
 class Signs(NamedTuple):
@@ -181,17 +189,11 @@ _NO_MEETINGS = (  # links that Teams and Skype put into every invitation
 
 
 def prepare(meeting: Meeting, site: Site, signs: Signs) -> Invitation:
-    """Read the text of every place in which join details may stand."""
+    """Read the text of every place in which join details may stand. What is trusted more comes first, so that no flood
+    in a body keeps it from being read."""
     preparing = _Preparing(site, signs, len(meeting.body))
-    places = dict.fromkeys((meeting.location, *meeting.locations[:20]))
-    # How deeply a part of the body is quoted counts against the location; else only against the rest of the body.
-    whole = any(_may_lead(place) for place in places)
-    body = texts.read(
-        meeting.body, html=meeting.body_type == "html", wanted=preparing.wants, whole=whole, most=preparing.most
-    )
-    if body.cut:
-        preparing.cuts.append("body")
-    passages = [preparing.passage("body", block) for block in body.blocks if _may_matter(block, signs)]
+    places = [place for place in dict.fromkeys((meeting.location, *meeting.locations[:20])) if _may_lead(place)]
+    passages: list[Passage] = []
     properties: dict[str, tuple[str, str]] = {}
     for name, value in meeting.properties[:200]:
         lower = name.lower()
@@ -201,6 +203,12 @@ def prepare(meeting: Meeting, site: Site, signs: Signs) -> Invitation:
             passages += preparing.field(_PLACES[lower] or f"property:{name}", value)
     for place in places:
         passages += preparing.field("location", place)
+    # How deeply a part of the body is quoted counts against the location; else only against the rest of the body.
+    whole, html = bool(places), meeting.body_type == "html"
+    body = texts.read(meeting.body, html=html, wanted=preparing.wants, whole=whole, most=preparing.most)
+    if body.cut:
+        preparing.cuts.append("body")
+    passages += [preparing.passage("body", block) for block in body.blocks if _may_matter(block, signs)]
     return Invitation(
         meeting=meeting,
         site=site,
@@ -244,6 +252,7 @@ class _Preparing:
 
     def field(self, source: str, value: str) -> Iterator[Passage]:
         if _may_lead(value):
+            self._links, self._steps = self._links + 1, self._steps + 1  # room for a link of its own
             for block in texts.read(value[:_MAX_FIELD], html=False, wanted=self.wants).blocks:
                 yield self.passage(source, block)
 
@@ -336,7 +345,7 @@ class _Preparing:
 
 def _room(most: int, size: int) -> int:
     """How much of something a body of this size may hold: links are long, so that short bodies hold few."""
-    return min(most, 6 + size // 500)
+    return min(most, 6 + size // 600)
 
 
 def _address(text: str, at: int) -> Address | None:

@@ -29,7 +29,6 @@ _USER = r"[A-Za-z0-9._+*#-]{1,100}"
 _HOST = r"[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}"
 _SIP = re.compile(rf"(?<![A-Za-z0-9_.:-])sips?: ?({_USER}@{_HOST})(?![A-Za-z0-9@;=])", re.I)
 _MARKED = re.compile(r"(?<![A-Za-z0-9_.:-])sips?: ?\Z", re.I)
-_MARK_ENDS = frozenset(": ")
 _GOES_ON = re.compile(r"[A-Za-z0-9@;=]")  # a conference URI, not an address
 _CALL_TO = re.compile(rf"callto:({_USER}@{_HOST})", re.I)
 _H323 = re.compile(
@@ -97,10 +96,11 @@ def _addresses(passage: Passage, site: Site, domains: frozenset[str]) -> Iterato
 
 def _is_marked(text: str, one: Address) -> bool:
     """Whether `sip:` stands before an address, and the address ends where it seems to."""
+    before = text[one.at - 7 if one.at > 7 else 0 : one.at]
     return (
-        text[one.at - 1 : one.at] in _MARK_ENDS
+        ":" in before
         and one.end > one.at
-        and _MARKED.search(text, max(0, one.at - 6), one.at) is not None
+        and _MARKED.search(before) is not None
         and _GOES_ON.match(text, one.end) is None
     )
 

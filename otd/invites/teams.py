@@ -32,9 +32,9 @@ from otd.invites.links import Link, Url, unwrap
 from otd.invites.text import closing_numbers
 from otd.model import Evidence, JoinInfo
 
-_THREAD = re.compile(r"19:[A-Za-z0-9_.+=/-]{5,200}@(?:thread\.(?:v2|skype|tacv2)|unq\.gbl\.spaces)", re.I)
+_THREAD = re.compile(r"19:[A-Za-z0-9_.+=/-]{5,200}+@(?i:thread\.(?:v2|skype|tacv2)|unq\.gbl\.spaces)")
 _MEET = re.compile(r"/meet/([0-9]{9,15})/?", re.I)
-_MEETUP = re.compile(r"/l/meetup-join/([^/]{10,400})")
+_MEETUP = "/l/meetup-join/"
 _QUOTE, _COLON, _SPACE = '(?:%22|")', "(?:%3[aA]|:)", "(?:%20|[ +]){0,4}"
 _GUID = r"([0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12})"
 _TENANT = re.compile(f"Tid{_QUOTE}{_SPACE}{_COLON}{_SPACE}{_QUOTE}{_GUID}{_QUOTE}")
@@ -48,7 +48,7 @@ _MEETING_ID = re.compile(r"[0-9]{3}(?: [0-9]{3}){3}(?: [0-9]{1,3})?|[0-9]{12,15}
 _PASSCODE = re.compile(r" *\n[^\n:]{1,40}: ?\n? ?([A-Za-z0-9]{6,8}) *(?=\n|\Z)")
 
 
-_MOST_PIECES = 3 * MOST_MEETINGS  # one meeting may stand in a thread several times
+_MOST_PIECES = 2 * MOST_MEETINGS  # one meeting may stand in a thread several times
 _RULED = "_" * 20  # how Outlook's add-in begins its block
 _ID_NAMES = ("thread_id", "tenant_id", "organizer_id", "meeting_id", "passcode")
 
@@ -94,10 +94,10 @@ def join_of(url: Url) -> Join | None:
     """The meeting that a Teams address leads to; None for addresses that lead to none (options, channels, dial-in)."""
     if "/meet" not in url.path or not is_teams(url.host):
         return None
-    if meet := _MEET.fullmatch(url.path):
+    if not url.path.startswith("/l/") and (meet := _MEET.fullmatch(url.path)):
         return Join(meeting_id=meet[1], passcode=url.param("p"), url=url.text)
-    found = _MEETUP.match(url.path)
-    thread = _THREAD.match(_decoded(found[1])) if found else None
+    begin, _, rest = url.path.partition(_MEETUP)
+    thread = None if begin or not rest else _THREAD.match(_decoded(rest[:400].partition("/")[0]))
     if thread is None:
         return None
     return Join(thread[0], _guid(_TENANT, url.query), _guid(_ORGANIZER, url.query), "", "", url.text)

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from otd.invites.invitation import ADDRESS_BLOCK, BODY_LINK, MOST_MEETINGS, Found, Invitation, Passage
-from otd.invites.links import Url
+from otd.invites.invitation import ADDRESS_BLOCK, BODY_LINK, MOST_MEETINGS, Found, Invitation, Passage, evidence_of
+from otd.invites.links import Link
 from otd.invites.site import under
 from otd.invites.text import closing_numbers
 from otd.model import JoinInfo
@@ -24,7 +24,7 @@ _MEETING = re.compile(
     r"|/wbxmjs/joinservice/.{1,300}|/[\w.-]{1,60}/m\.php",
     re.I,
 )
-_NUMBER = r"[0-9]{9,11}"
+_NUMBER = re.compile(r"[0-9]{9,11}")
 # Old numbers have nine digits, later ones ten with a 1 in front, today's eleven with a 2: telephone numbers differ.
 _PRINTED = re.compile("[1-9][0-9]{8}|1[0-9]{9}|2[0-9]{10}")
 _NEAR = 600  # characters between a link and the number that belongs to it
@@ -66,14 +66,16 @@ def is_site(host: str) -> bool:
     return under(host, DOMAINS) and host not in DOMAINS and host.split(".", 1)[0] not in _NOT_SITES
 
 
-def _of_link(url: Url) -> _Join | None:
+def _of_link(link: Link) -> _Join | None:
+    url = link.url
     if not is_site(url.host):
         return None
     if personal := _PERSONAL.fullmatch(url.path):
-        return _Join(url.host, user=personal[1], url=url.text)
+        return _Join(url.host, "", personal[1], url.text, "", link.at, link.wrappers)
     if _MEETING.fullmatch(url.path):
         number = url.param("mk") or url.param("meetingkey")
-        return _Join(url.host, number if re.fullmatch(_NUMBER, number) else "", url=url.text)
+        number = number if _NUMBER.fullmatch(number) else ""
+        return _Join(url.host, number, "", url.text, "", link.at, link.wrappers)
     return None
 
 
@@ -84,12 +86,12 @@ def _of_address(user: str, domain: str) -> _Join | None:
         return _Join(f"{site}.webex.com", user=name, sip=f"{user}@{domain}") if name and site else None
     if domain == "webex.com":
         number, _, site = user.partition(".")
-        if not re.fullmatch(_NUMBER, number) or not site:
+        if not _NUMBER.fullmatch(number) or not site:
             return None
         return _Join(f"{site}.webex.com", number=number, sip=f"{user}@{domain}")
     if not is_site(domain):
         return None
-    if re.fullmatch(_NUMBER, user):
+    if _NUMBER.fullmatch(user):
         return _Join(domain, number=user, sip=f"{user}@{domain}")
     return _Join(domain, user=user, sip=f"{user}@{domain}")
 
@@ -117,8 +119,8 @@ def read(invitation: Invitation) -> list[Found]:
 def _pieces(passage: Passage, people: frozenset[str]) -> list[_Piece]:
     joins: list[_Join] = []
     for link in passage.links:
-        if join := _of_link(link.url):
-            joins.append(join._replace(at=link.at, wrappers=link.wrappers))
+        if join := _of_link(link):
+            joins.append(join)
     for address in passage.addresses:
         join = _of_address(address.user, address.domain) if under(address.domain, DOMAINS) else None
         if join and f"{address.user}@{address.domain}".lower() not in people:
@@ -128,13 +130,12 @@ def _pieces(passage: Passage, people: frozenset[str]) -> list[_Piece]:
     named = {join.number for join in joins if join.number}
     links = [join for join in joins if join.url and not join.user]
     if links and not named:
-        numbers = {
-            number
-            for number, at, _ in closing_numbers(passage.text, _NUMBER_LINE)
-            if _PRINTED.fullmatch(number) and any(abs(at - link.at) < _NEAR for link in links)
-        }
+        numbers: set[str] = set()
+        for number, at, _ in closing_numbers(passage.text, _NUMBER_LINE):
+            if number not in numbers and _PRINTED.fullmatch(number) and any(abs(at - one.at) < _NEAR for one in links):
+                numbers.add(number)
         if len(numbers) == 1:
-            joins = [join._replace(number=next(iter(numbers))) if join in links else join for join in joins]
+            joins = [join._replace(number=min(numbers)) if join in links else join for join in joins]
     password = _NUMERIC_PASSWORD.search(passage.text)
     ip = next((one for one in _IPS if one in passage.text), "")
     return [_Piece(passage, join, password[1] if password else "", ip) for join in joins]
@@ -153,20 +154,16 @@ def _found(pieces: list[_Piece]) -> Found:
         "passcode": next((piece.passcode for piece in pieces if piece.passcode), ""),
         "ip": next((piece.ip for piece in pieces if piece.ip), ""),
     }
-    evidence = dict.fromkeys(
-        piece.passage.evidence(
-            "address_block" if piece.join.sip or piece.join.number else "body_link",
-            piece.join.site,
-            piece.join.wrappers,
-        )
-        for piece in pieces
+    evidence = evidence_of(
+        (piece.passage, "address_block" if join.sip or join.number else "body_link", join.site, join.wrappers)
+        for piece, join in zip(pieces, joins, strict=True)
     )
     join = JoinInfo(
         platform="webex",
         ids=tuple(sorted((name, value) for name, value in ids.items() if value)),
         join_url=next((one.url for one in joins if one.url), ""),
         sip=sip,
-        evidence=tuple(evidence),
+        evidence=evidence,
         reason="" if number or user else "link_only",
     )
     return Found(join, first.trust, first.passage.at + first.join.at, number or user.lower() or first.join.url)

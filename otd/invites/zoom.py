@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from otd.invites.invitation import ADDRESS_BLOCK, BODY_LINK, MOST_MEETINGS, Found, Invitation, Passage
+from otd.invites.invitation import ADDRESS_BLOCK, BODY_LINK, MOST_MEETINGS, Found, Invitation, Passage, evidence_of
 from otd.invites.links import Url, parameter
 from otd.invites.site import under
 from otd.invites.text import is_telephone
@@ -169,16 +169,15 @@ def _found(pieces: list[_Piece]) -> Found:
         "domain": domain,
         "ip": next((piece.ip for piece in pieces if piece.ip), ""),
     }
-    evidence = dict.fromkeys(
-        one.passage.evidence("address_block" if one.sip or one.passcode else "body_link", "", one.wrappers)
-        for one in pieces
+    evidence = evidence_of(
+        (one.passage, "address_block" if one.sip or one.passcode else "body_link", "", one.wrappers) for one in pieces
     )
     join = JoinInfo(
         platform="zoom",
         ids=tuple(sorted((name, value) for name, value in ids.items() if value)),
         join_url=next((piece.url for piece in pieces if piece.url), ""),
         sip=sip,
-        evidence=tuple(evidence),
+        evidence=evidence,
         reason=first.reason,
     )
     return Found(join, first.trust, first.passage.at, first.meeting_id or first.reason)

@@ -113,6 +113,16 @@ def test_a_meeting_below_too_many_others_is_missed_and_the_reason_is_given() -> 
     assert read(replace(meeting, properties=hidden), SITE).reason == "body_cut"
 
 
+def test_no_flood_of_older_meetings_keeps_the_location_from_being_read() -> None:
+    head = "<p>From: a</p><p>Sent: 1 May 2026 10:00</p><p>To: b</p>"
+    body = "".join(f"{head}{TEAMS.format(n=n)}{BLOCK}" for n in range(30))
+    location = "https://teams.microsoft.com/l/meetup-join/19%3ameeting_00000077%40thread.v2/0"
+    join = read(a_meeting(f"<body>{body}", location=location), SITE)
+
+    assert isinstance(join, JoinInfo)
+    assert join.id("thread_id") == "19:meeting_00000077@thread.v2"
+
+
 def test_ten_million_characters_are_cut_and_the_reason_is_given() -> None:
     join = read(a_meeting("<p>word</p>" * 1_000_000 + TEAMS.format(n=1)), SITE)
 
