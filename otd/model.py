@@ -614,7 +614,7 @@ class Hello:
     leaving: bool = False  # a clean stop
     clock_offset: timedelta = timedelta(0)
     filled: bool = True  # False: it serves endpoints that fetch, and has not been told which lists there are
-    face_until: datetime | None = None  # when the certificate of its face runs out
+    face_until: datetime | None = None  # when a certificate that it shows to endpoints runs out, the first to do so
     resting: bool = False  # it takes nothing from its pool
     restarted: tuple[str, ...] = ()  # endpoints that told it so since its last hello: a hint to look at them
 

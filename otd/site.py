@@ -89,7 +89,8 @@ class Site:
         if access is not None and self._lists is not None:
             self._face = wiring.face_at(access, self._known, self._lists, self.relay, self._clock, self.settings.state)
         if self.settings.feedback is not None:
-            self._listener = wiring.feedback_at(self.settings.feedback, self._known, self._feedback)
+            self._listener = listener = wiring.feedback_at(self.settings.feedback, self._known, self._feedback)
+            self.relay.shows(lambda: listener.expires)
         self.relay.start()
         self._noting.start()
         if self.settings.metrics is not None:

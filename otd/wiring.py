@@ -211,7 +211,7 @@ def face_at(access: FaceAccess, known: Secrets, lists: Lists, relay: Relay, cloc
         visits=Visits(polls),
     )
     server = serve(face, name="face", address=access.address, port=access.port, certificate=_files(access, known))
-    relay.face_until = lambda: server.expires
+    relay.shows(lambda: server.expires)
     return server
 
 
@@ -477,7 +477,8 @@ class Centre:
         self.relays[name] = (relay, side, remembered)
         access = self.settings.relays[name].feedback
         if access is not None:
-            self._listeners[name] = feedback_at(access, secrets(self.settings), told)
+            self._listeners[name] = listener = feedback_at(access, secrets(self.settings), told)
+            relay.shows(lambda: listener.expires)
         if lists is not None:
             self._faces[name] = (lists, serve_face(self.settings, name, lists, relay, self._clock))
         relay.start()

@@ -22,7 +22,7 @@ ROWS: tuple[Row, ...] = (
     (
         "face_expires",
         "expiry",
-        "The certificate of a relay's face runs out soon.",
+        "A certificate that a relay shows to endpoints runs out soon.",
         "Put a renewed one into its file; it is taken up without a restart.",
     ),
     (

@@ -70,8 +70,12 @@ class Relay:
         self._stopping, self._woken = threading.Event(), threading.Event()
         if feedback is not None:
             feedback.wake = self._woken.set
-        self.face_until: Callable[[], datetime | None] = lambda: None  # whoever serves the face says when it runs out
+        self._certificates: list[Callable[[], datetime | None]] = []
         self._greeter = threading.Thread(target=self._greet, name=f"otd-{name}-hello", daemon=True)
+
+    def shows(self, expires: Callable[[], datetime | None]) -> None:
+        """Endpoints are shown a certificate that runs out then."""
+        self._certificates.append(expires)
 
     def start(self) -> None:
         self._bus.listen(self.handle)
@@ -310,7 +314,7 @@ class Relay:
             leaving=leaving,
             clock_offset=self._offset.value,
             filled=self._lists is None or self._lists.told,
-            face_until=self.face_until(),
+            face_until=min(filter(None, (expires() for expires in self._certificates)), default=None),
             resting=self._resting,
             restarted=() if leaving or self._feedback is None else self._feedback.take(),
         )

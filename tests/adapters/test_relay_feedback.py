@@ -22,7 +22,7 @@ from otd.model import Hello
 from otd.relay.feedback import LIMIT, Feedback, FeedbackApp
 from otd.relay.memory import Memory
 from otd.relay.service import Relay
-from tests.values import FixedClock
+from tests.values import T0, FixedClock
 from tests.waiting import until
 
 SOON = timedelta(seconds=15)
@@ -171,15 +171,8 @@ def test_which_endpoints_were_registered_outlives_the_process(tmp_path: Path) ->
 # --- the hello ------------------------------------------------------------------------------------------------------
 
 
-def test_the_centre_is_told_at_once_and_once(told: Feedback) -> None:
-    bus, hellos, heard = LocalBus(), [], threading.Event()
-
-    def note(hello: Hello) -> None:
-        hellos.append(hello)
-        heard.set()
-
-    bus.listen(lambda receipt: None, note)
-    relay = Relay(
+def a_relay(told: Feedback, bus: LocalBus) -> Relay:
+    return Relay(
         name="relay1",
         pool="hq",
         bus=bus.relay("relay1", "hq"),
@@ -189,6 +182,17 @@ def test_the_centre_is_told_at_once_and_once(told: Feedback) -> None:
         feedback=told,
         hello_every=timedelta(hours=1),
     )
+
+
+def test_the_centre_is_told_at_once_and_once(told: Feedback) -> None:
+    bus, hellos, heard = LocalBus(), [], threading.Event()
+
+    def note(hello: Hello) -> None:
+        hellos.append(hello)
+        heard.set()
+
+    bus.listen(lambda receipt: None, note)
+    relay = a_relay(told, bus)
     relay.start()
     assert heard.wait(10)
     told.listening("http://relay")
@@ -198,3 +202,17 @@ def test_the_centre_is_told_at_once_and_once(told: Feedback) -> None:
     relay.stop()
     bus.close()
     assert [hello.restarted for hello in hellos] == [(), ("codec1", "codec2"), ()]
+
+
+def test_the_centre_is_told_of_the_certificate_that_runs_out_first(told: Feedback) -> None:
+    bus, hellos = LocalBus(), []
+    bus.listen(lambda receipt: None, hellos.append)
+    relay = a_relay(told, bus)
+    later, sooner = T0 + timedelta(days=90), T0 + timedelta(days=20)
+    for expires in (later, None, sooner):
+        relay.shows(lambda expires=expires: expires)  # type: ignore[misc]
+    relay.start()
+    until(lambda: bool(hellos), SOON, "the hello")
+    relay.stop()
+    bus.close()
+    assert hellos[0].face_until == sooner
