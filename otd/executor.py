@@ -117,14 +117,23 @@ class LocalExecutor:
         room = self._room()
         if room <= 0:
             return None
+        longest = self._look_every.total_seconds()
+        due = self._store.next_due()  # which only reads: others wait for a claim
+        seconds = longest if due is None else (due - self._store.now()).total_seconds()
+        if seconds > 0:
+            self._in_vain = 0
+            return min(max(seconds, _SOON), longest)
         claimed = self._store.claim(self._owner, limit=room, lease=self._lease, kinds=self._kinds)
         with self._changed:
             self._unstarted += len(claimed)
         for item in claimed:
             self._claimed.put(item)
-        if len(claimed) == room:
+        if claimed:
+            self._in_vain = 0
             return 0.0
-        return self._until_due(found_some=bool(claimed))
+        # Due, and yet not claimed: another claimer is just taking it, or it is not of our kinds.
+        self._in_vain += 1
+        return min(_SOON * 2.0 ** min(self._in_vain, 20), longest)
 
     def _room(self) -> int:
         """Twice the free threads, less what waits for one already."""
@@ -132,19 +141,6 @@ class LocalExecutor:
             me = threading.get_ident()
             free = len(self._workers) - sum(thread != me for thread in self._busy_since)
             return 2 * free - self._unstarted
-
-    def _until_due(self, *, found_some: bool) -> float:
-        longest = self._look_every.total_seconds()
-        due = self._store.next_due()
-        if due is None:
-            return longest
-        seconds = (due - self._store.now()).total_seconds()
-        if seconds > 0 or found_some:
-            self._in_vain = 0
-            return min(max(seconds, _SOON), longest)
-        # Due, and yet not claimed: another claimer is just taking it, or it is not of our kinds.
-        self._in_vain += 1
-        return min(_SOON * 2.0 ** min(self._in_vain, 20), longest)
 
     # the working threads ------------------------------------------------------------------------------------------
 

@@ -69,7 +69,7 @@ class Pipeline:
         """`provision` makes a relay's user at the broker, or removes it; see otd.provisioning. `more` are use cases for
         other kinds of work, by kind. `elsewhere`: see otd.refresh.Refresh. `wake` is called when a lane has room for
         more before a piece of work is done."""
-        self._store, self._bus, self._rules, self._wake = store, bus, rules, wake
+        self._store, self._bus, self._rules = store, bus, rules
         self._metrics = metrics or Metrics()
         self._refresh = Refresh(
             store=store,
@@ -79,6 +79,7 @@ class Pipeline:
             rules=rules,
             elsewhere=elsewhere,
             metrics=self._metrics,
+            wake=wake,
         )
         self._todo: dict[WorkKind, Callable[[str], Settled]] = {
             "deliver": self.deliver_endpoint,
@@ -91,14 +92,10 @@ class Pipeline:
         """Do the piece of work and say when it is due again."""
         try:
             if work.kind == "refresh":
-                return self._refresh.room(work.name, has_read=lambda: self._leave_lane(work))
+                return self._refresh.room(work.name, work)
             return self._todo[work.kind](work.name)
         except OtdError as error:
             return self._failed(error, work.attempt)
-
-    def _leave_lane(self, work: Work) -> None:
-        self._store.leave_lane(work)
-        self._wake()
 
     # refresh ------------------------------------------------------------------------------------------------------
 

@@ -334,8 +334,8 @@ class Store(Protocol):
         ...
 
     def begin(self, work: Work) -> bool:
-        """Whether this claim still holds (same token, lease not run out) and its lane is not paused; its lease starts
-        anew. If not, it must be dropped."""
+        """Whether this claim still holds (same token, lease not run out) and its lane is not paused; a lease of which
+        some time was lost in waiting starts anew. If not, it must be dropped."""
         ...
 
     def leave_lane(self, work: Work) -> None:

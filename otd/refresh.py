@@ -31,6 +31,7 @@ from otd.model import (
     Settled,
     Standing,
     Window,
+    Work,
 )
 from otd.pacing import Budget, period
 from otd.ports import Calendar, Store
@@ -102,10 +103,12 @@ class Refresh:
         rules: Rulebook,
         elsewhere: Mapping[str, tuple[str, ...]] | None = None,
         metrics: Metrics | None = None,
+        wake: Callable[[], None] = lambda: None,
     ) -> None:
-        """`elsewhere`: by calendar, the others on which to look for a mailbox that is no longer there."""
+        """`elsewhere`: by calendar, the others on which to look for a mailbox that is no longer there. `wake` is called
+        when a lane has room for more."""
         self._store, self._calendars, self._rooms, self._own = store, calendars, rooms, rules
-        self._elsewhere = elsewhere or {}
+        self._elsewhere, self._wake = elsewhere or {}, wake
         self._metrics = metrics or Metrics()
         self._endpoints = endpoints
         self._shown_on = {room: tuple(e for e in endpoints.values() if room in e.rooms) for room in rooms}
@@ -113,10 +116,10 @@ class Refresh:
         self._known: dict[str, _Known] = {}
         self._lock, self._other = Lock(), rules  # the rulebook that is in force, when that is not our own
 
-    def room(self, name: str, *, has_read: Callable[[], None] = lambda: None) -> Settled:
+    def room(self, name: str, work: Work | None = None) -> Settled:
         """Read the room's window; compute the lists of its endpoints; store those that changed. A reading that failed
-        changes nothing on any screen. `has_read` is called when a reading is there that takes a while to work up: the
-        calendar is asked nothing from then on. Raises OtdError with what the reading failed of."""
+        changes nothing on any screen. When it takes a while to work up what was read, `work` leaves its lane for that
+        time, since the calendar is asked nothing more. Raises OtdError with what the reading failed of."""
         room = self._rooms.get(name)
         if room is None or room.calendar not in self._calendars:
             raise Missing(f"room {name}", "it is no longer configured")
@@ -127,8 +130,9 @@ class Refresh:
         reading, calendar = self._read(room, window, rules, standing)
         self._metrics.reading(calendar, _outcome(reading), timedelta(seconds=time.monotonic() - began))
         parts = None if isinstance(reading, Failed) else self._remembered(room, reading, rules)
-        if parts is None and not isinstance(reading, Failed):
-            has_read()
+        if work is not None and parts is None and not isinstance(reading, Failed):
+            self._store.leave_lane(work)
+            self._wake()
         if self._store.save_reading(reading):
             _log_change(room, calendar, reading)
         if isinstance(reading, Failed):

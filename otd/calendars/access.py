@@ -40,7 +40,7 @@ class GraphAccess:
     root: str = ""  # instead of the cloud's, for a laboratory: https://HOST[:PORT]
     ca_file: str = ""  # a PEM file of CAs to trust instead of the system's
     page_size: int = 100
-    gather: timedelta = timedelta(milliseconds=10)  # how long the first request of a batch waits for others
+    gather: timedelta = timedelta(milliseconds=5)  # how long the first request of a batch waits for others
 
     def addresses(self) -> tuple[str, str]:
         """Authority and Graph root, without a slash at the end."""

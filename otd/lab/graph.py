@@ -66,7 +66,7 @@ class Graph:
         self.permitted = permitted
         self.may_write = True  # whether the application has Calendars.ReadWrite; OTD itself only ever reads
         self.reads_places = True  # the permission Place.Read.All
-        self.latency = 0.0  # seconds that every answer takes
+        self.latency = 0.0  # seconds that every answer takes in all
         self.largest_page = 0  # how many events a page holds at most, whatever is asked for; 0: as many as that
         self.tenant_at_once = 0  # how many requests of the application run at once before it is throttled; 0: no limit
         self.subscriptions = Subscriptions(mailboxes)
@@ -194,11 +194,13 @@ class Graph:
         self._running[key] += 1
         self._most[key] = max(self._most[key], self._running[key])
         try:
-            await asyncio.sleep(self.latency)
-            fault = self.faults.take(address, "calendarView")
+            began, fault = time.monotonic(), self.faults.take(address, "calendarView")
             if fault and fault.kind == "status":
+                await asyncio.sleep(self.latency)
                 raise _status(fault.status, retry_after=fault.retry_after)
-            return await self._spoilt(self._view(call, address, fault), fault, call)
+            answer = self._view(call, address, fault)
+            await asyncio.sleep(self.latency - (time.monotonic() - began))  # what it took to make it is part of it
+            return await self._spoilt(answer, fault, call)
         finally:
             self._running[key] -= 1
 

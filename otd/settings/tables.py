@@ -232,7 +232,7 @@ class RunTable:
     verify: Annotated[timedelta, BeforeValidator(between("10s", "24h"))] = timedelta(minutes=5)
     silence: Annotated[timedelta, BeforeValidator(between("1m", "7d"))] = timedelta(minutes=15)
     reassert: Annotated[timedelta, BeforeValidator(between("1m", "7d"))] = timedelta(hours=1)
-    threads: Annotated[int, Strict(), Ge(1), Le(256)] = 8
+    threads: Annotated[int, Strict(), Ge(1), Le(256)] = 16
     log: LogForm = "console"
 
 

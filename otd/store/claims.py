@@ -292,6 +292,20 @@ def _mine(item: Work) -> dict[str, Any]:
     return {"this": item.key, "mine": item.token}
 
 
+def is_fresh(tx: Transaction, item: Work) -> bool:
+    """Whether the claim holds, in a lane that is not paused, with most of its lease before it: then there is nothing to
+    write."""
+    return tx.connection.execute(_fresh_claim(tx.now), _mine(item)).one_or_none() is not None
+
+
+@cache
+def _fresh_claim(now: ColumnElement[int]) -> Select[str]:
+    unpaused = select(lanes.c.name).where(lanes.c.paused_until <= now)
+    return select(work.c.key).where(
+        _held(), (work.c.lease_until - now) * 10 >= work.c.lease * 9, work.c.lane.in_(unpaused)
+    )
+
+
 def begin(tx: Transaction, item: Work) -> bool:
     """Whether the claim still holds; then its lease starts anew. In a lane that was paused meanwhile it is given back,
     so that what a Retry-After forbids does not go out because it was claimed just before."""

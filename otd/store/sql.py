@@ -211,11 +211,14 @@ class SqlStore:
             return claims.claim(tx, owner, limit, lease, kinds)
 
     def begin(self, work: Work) -> bool:
+        with self._reading_once() as tx:
+            if claims.is_fresh(tx, work):
+                return True
         with self._quickly() as tx:
             return claims.begin(tx, work)
 
     def leave_lane(self, work: Work) -> None:
-        with self._writing_once() as tx:
+        with self._leasing() as tx:
             claims.leave_lane(tx, work)
 
     def finish(self, work: Work, settled: Settled) -> None:

@@ -117,6 +117,14 @@ class WorkContract(StoreCase):
         self.pass_time(30 * SECOND)
         assert self.names() == ["room1"]
 
+    def test_a_claim_that_was_given_back_or_skipped_does_not_begin_however_fresh_it_is(self) -> None:
+        self.adopt(rooms=2)
+        one, other = self.claim()
+        self.store.give_back([one])
+        self.store.skip("refresh", other.name)
+        assert not self.store.begin(one)
+        assert self.store.begin(other)  # nothing failed, so there was nothing to skip
+
     def test_work_that_was_taken_over_does_not_settle_the_row(self) -> None:
         self.adopt()
         lost = self.claim_one()
