@@ -67,6 +67,7 @@ def run(options: Mapping[str, str]) -> Result:
     }
     notes = [f"wrong: {one.name}: {one.named or one.broke} instead of {one.expected}" for one in wrong]
     notes += [f"not healed: {one.name}: {one.after or one.broke}" for one in sick]
+    notes += [f"slowest: {one.name}: {one.seconds:.1f} s" for one in sorted(outcomes, key=lambda o: -o.seconds)[:3]]
     return Result(figures=figures, ratios=ratios, notes=tuple(notes))
 
 
