@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from otd.cli.checks import LookedAtPins
 from otd.errors import Missing
 
 if TYPE_CHECKING:
+    from otd.cli.checks import LookedAtPins
     from otd.model import Endpoint
     from otd.ports import EndpointDriver
     from otd.relay.memory import Memory
@@ -44,6 +44,7 @@ def memory_of(settings: Settings, relay: str) -> Iterator[Memory]:
 def looking(settings: Settings, endpoint: Endpoint) -> Iterator[tuple[EndpointDriver, LookedAtPins]]:
     """A driver for looking at this endpoint; nothing is pinned by it. Raises Unsupported for one that only fetches."""
     from otd import wiring
+    from otd.cli.checks import LookedAtPins
     from otd.errors import Unsupported
     from otd.placing import KINDS, can_be_looked_at
 
