@@ -81,8 +81,8 @@ def _endpoints(picture: Picture, concern: Concern) -> Iterable[Alert]:
     zones = {state.room.name: state.room.timezone for state in picture.rooms}
     for state in picture.watched:
         found = causes.of_endpoint(state, picture.relays, picture.now)
-        if found is None or found.code in ("observed", "leaving", "no_relay"):  # the last is the pool's
-            continue
+        if found is None or found.code in ("hidden", "observed", "leaving", "no_relay"):
+            continue  # it is in place, or another's business; the last is the pool's
         meeting = _next_join(state, picture.now, concern)
         if meeting is None and not (state.receipt and state.receipt.outcome in deliveries.PERMANENT):
             continue

@@ -328,9 +328,12 @@ def _confirmed(state: EndpointState, receipt: Receipt, alive: tuple[str, ...], n
 
 
 def _failed(state: EndpointState, receipt: Receipt, alive: tuple[str, ...], now: datetime, timing: Timing) -> Step:
-    """It did not work: at once by a relay that has not tried, else after a while by any."""
+    """It did not work: at once by a relay that has not tried, else after a while by any. At once, too, when a person
+    asked, or a setting or secret changed: then failures are set to zero."""
     fresh = tuple(name for name in alive if name not in state.unreachable_from)
     verb = _again(state, receipt)
+    if state.failures == 0:
+        return Send(verb=verb, relay=_rotate(fresh or alive, receipt.sequence))
     if receipt.outcome in ELSEWHERE and fresh:
         return Send(verb=verb, relay=_rotate(fresh, receipt.sequence))
     due = receipt.at + max(_pause(state, receipt, timing), receipt.retry_after or timedelta(0))

@@ -302,7 +302,9 @@ class _Case:
         if found is None and fetches and placing.is_silent(state, self.as_of - self.own.timing.silence):
             last = f"it last asked at {self.clock(state.fetched_at)}" if state.fetched_at else "it never asked"
             return Found(code="list_not_fetched", detail=last)
-        return found or hidden_by(state, meeting)
+        if found is not None and found.code != "hidden":
+            return found
+        return hidden_by(state, meeting)
 
     def _time(self, told: Booking | None, meeting: Meeting) -> Found:
         """It is where it should be: is Join to be seen at that time?"""

@@ -143,4 +143,4 @@ def _ids(state: EndpointState) -> set[str]:
 
 
 def _is_confirmed(state: EndpointState) -> bool:
-    return condition(state) == "confirmed"
+    return condition(state) in ("confirmed", "hidden")

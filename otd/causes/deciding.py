@@ -47,11 +47,13 @@ def of_room(state: RoomState) -> Found | None:
 
 
 def of_endpoint(state: EndpointState, relays: Sequence[RelayState], now: datetime) -> Found | None:
-    """Why the newest list is not confirmed on the endpoint; None when it is."""
+    """Why the newest list is not confirmed on the endpoint, or not to be seen there as it should; None when it is."""
     condition = deliveries.condition(state)
     match condition:
         case "confirmed":
             return None
+        case "hidden":
+            return Found(code="hidden", detail=f"by {', '.join(state.facts.hides)}" if state.facts else "")
         case "leaving" | "observed":
             return Found(code=condition)
         case "unread":

@@ -4,6 +4,7 @@ is asked, and what it says to do is done."""
 from __future__ import annotations
 
 import json
+import resource
 import socket
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from otd.errors import Unreachable
 from otd.lab.certificates import self_signed
@@ -38,6 +39,14 @@ PATIENCE = timedelta(seconds=40)
 LOOKS = timedelta(seconds=120)  # endpoints are read back every 30 seconds, and may be too busy to say what they are
 LENGTH = timedelta(minutes=30)
 SOON = timedelta(seconds=10)  # ahead of now, by the time the command has started
+
+
+class Took(NamedTuple):
+    """How long a command ran, and how much processor time it used meanwhile: on a machine that others use too, the
+    second is its own."""
+
+    seconds: float
+    processor: float
 
 
 class Office:
@@ -96,16 +105,18 @@ class Office:
         if done.returncode:
             raise Unreachable(f"otd {' '.join(arguments)}", (done.stderr or done.stdout).strip()[-300:])
 
-    def explain(self, room: str) -> tuple[dict[str, Any], float]:
-        """What `otd explain` says of the meeting in question, and how many seconds it took, with its start. It is asked
-        as people ask: of now, or of what comes, and not of a time before the endpoint was looked at."""
-        began = time.monotonic()
+    def explain(self, room: str) -> tuple[dict[str, Any], Took]:
+        """What `otd explain` says of the meeting in question, and how long it took, with its start. It is asked as
+        people ask: of now, or of what comes, and not of a time before the endpoint was looked at."""
+        began, used = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
         at = max(self.start + timedelta(seconds=30), datetime.now(UTC) + SOON).isoformat()
         done = self.otd("explain", room, "--at", at, "--json")
         if not done.stdout:
             raise Unreachable("otd explain", done.stderr.strip()[-300:])
         found: dict[str, Any] = json.loads(done.stdout)
-        return found, time.monotonic() - began
+        now = resource.getrusage(resource.RUSAGE_CHILDREN)
+        processor = now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime
+        return found, Took(seconds=time.monotonic() - began, processor=processor)
 
     # settings -----------------------------------------------------------------------------------------------------
 
@@ -211,6 +222,11 @@ class Office:
             return row is None or (not row.leased and row.due > store.now())
 
         self.until(is_done, f"{kind} of {name}")
+
+    def due(self, kind: str, name: str) -> datetime:
+        """When this work is due, or is done again at the latest when it is under way."""
+        row = self._row(kind, name)
+        return max(row.due, self.running.store.now()) if row is not None else self.running.store.now()
 
     def _row(self, kind: str, name: str) -> Any:
         return next((row for row in self.running.store.work() if (row.kind, row.name) == (kind, name)), None)

@@ -89,6 +89,8 @@ def test_the_mend_names_the_domain_to_add(house: OneRoom) -> None:
         ({"facts": Facts(clock_offset=5 * MINUTE)}, "clock_wrong"),
         ({"facts": Facts(hides=("AnythingNew",))}, "hidden"),
         ({"facts": Facts(hides=("NonJoinableMeetings",))}, "nothing_wrong"),
+        ({"facts": Facts(hides=("Title",))}, "nothing_wrong"),  # its Join is there
+        ({"facts": Facts(hides=("TentativeMeetings",))}, "nothing_wrong"),  # this one is not tentative
     ],
 )
 def test_what_is_wrong_at_the_endpoint_is_known_now_and_later(
@@ -105,6 +107,12 @@ def test_what_is_wrong_at_the_endpoint_is_known_now_and_later(
     house.wait(HOUR / 2)
     assert house.cause(TEN + 5 * SECOND) == expected
     assert house.cause(house.clock.time) == "nothing_wrong"
+
+
+def test_a_tentative_meeting_that_the_endpoint_hides(house: OneRoom) -> None:
+    house.read(a_meeting(show_as="tentative"))
+    house.answer(facts=Facts(hides=("TentativeMeetings",)))
+    assert house.cause(TEN) == "hidden"
 
 
 def test_the_past_is_explained_by_what_was_known_then(house: OneRoom) -> None:

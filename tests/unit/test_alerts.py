@@ -10,7 +10,7 @@ import pytest
 from otd import alerts
 from otd.alerts import Concern, Picture
 from otd.causes import CAUSES
-from otd.model import Alert, Brake, EndpointState, Expiry, Joinless, Placement, RoomState
+from otd.model import Alert, Brake, EndpointState, Expiry, Facts, Joinless, Placement, RoomState
 from tests.contracts.store_case import a_room
 from tests.values import (
     HOUR,
@@ -53,6 +53,11 @@ def unreachable(start: Any = T0 + 10 * MINUTE, **state: Any) -> EndpointState:
 
 def test_when_all_is_well_there_is_no_alert() -> None:
     assert found(watched=(unreachable(receipt=a_receipt(), failing_since=None),)) == []
+
+
+def test_a_list_that_is_in_place_is_no_missing_button_whatever_the_endpoint_hides() -> None:
+    hides = Facts(hides=("TentativeMeetings",))
+    assert found(watched=(unreachable(receipt=a_receipt(), failing_since=None, facts=hides),)) == []
 
 
 def test_a_button_that_is_not_confirmed_before_its_meeting_is_alerted_with_its_cause_and_when() -> None:

@@ -10,7 +10,7 @@ from otd import causes
 from otd.causes import CAUSES, Found
 from otd.errors import OtdError
 from otd.invites.reasons import REASONS
-from otd.model import Outcome, RoomState
+from otd.model import Facts, Outcome, RoomState
 from tests.contracts.store_case import a_room
 from tests.values import HOUR, T0, a_receipt, a_relay, a_sent, a_state, an_endpoint
 
@@ -45,6 +45,11 @@ def test_there_is_no_cause_outside_the_list() -> None:
 
 def test_a_confirmed_list_has_no_cause() -> None:
     assert code(receipt=a_receipt()) is None
+
+
+def test_a_confirmed_list_that_the_endpoint_hides() -> None:
+    found = causes.of_endpoint(a_state(receipt=a_receipt(), facts=Facts(hides=("TentativeMeetings",))), RELAYS, T0)
+    assert found == Found(code="hidden", detail="by TentativeMeetings")
 
 
 @pytest.mark.parametrize("outcome", get_args(Outcome))

@@ -207,6 +207,14 @@ def test_after_a_person_asked_it_is_tried_again() -> None:
     assert next_step(state) == Send(verb="put")
 
 
+@pytest.mark.parametrize("outcome", ["busy", "unreachable", "not_for_me", "expired"])
+def test_whom_a_person_has_tried_again_is_not_left_to_its_pause(outcome: str) -> None:
+    receipt = a_receipt(outcome=outcome, retry_after=10 * MINUTE)
+    state = a_state(sent=a_sent(), receipt=receipt, unreachable_from=("relay1", "relay2"))
+    assert isinstance(next_step(replace(state, failures=3)), Wait)
+    assert isinstance(next_step(replace(state, failures=0)), Send)
+
+
 def test_a_list_that_drifted_is_put_right_at_once() -> None:
     state = a_state(
         sent=a_sent(verb="read"), receipt=a_receipt(verb="read", outcome="differs"), failures=1, same_difference=1

@@ -23,7 +23,7 @@ OPTIONS = {
     "seed": "the seed of --sample",
 }
 WRONG = 2  # so many may be named wrongly
-SLOWEST = 2.0  # seconds for one answer, the start of the command included
+SLOWEST = 2.0  # seconds of processor time for one answer, the start of the command included
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +34,7 @@ class Outcome:
     expected: str
     named: str
     seconds: float
+    processor: float
     after: str  # the cause named after the mend
     mend: str
     healed: bool
@@ -59,15 +60,17 @@ def run(options: Mapping[str, str]) -> Result:
         "right_count": float(len(outcomes) - len(wrong)),
         "healed_count": float(len(outcomes) - len(sick)),
         "slowest_s": round(max((one.seconds for one in outcomes), default=0.0), 3),
+        "most_processor_s": round(max((one.processor for one in outcomes), default=0.0), 3),
     }
     ratios = {
         "wrong": Ratio(value=len(wrong), limit=WRONG),
         "not healed": Ratio(value=len(sick), limit=WRONG),
-        "seconds for an answer": Ratio(value=figures["slowest_s"], limit=SLOWEST),
+        "seconds for an answer": Ratio(value=figures["most_processor_s"], limit=SLOWEST),
     }
     notes = [f"wrong: {one.name}: {one.named or one.broke} instead of {one.expected}" for one in wrong]
     notes += [f"not healed: {one.name}: {one.after or one.broke}" for one in sick]
-    notes += [f"slowest: {one.name}: {one.seconds:.1f} s" for one in sorted(outcomes, key=lambda o: -o.seconds)[:3]]
+    slow = sorted(outcomes, key=lambda one: -one.processor)[:3]
+    notes += [f"slowest: {one.name}: {one.processor:.1f} s of processor time, {one.seconds:.1f} s" for one in slow]
     return Result(figures=figures, ratios=ratios, notes=tuple(notes))
 
 
@@ -87,16 +90,17 @@ def tried(mishaps: Sequence[Mishap]) -> list[Outcome]:
 def try_one(office: Office, mishap: Mishap) -> Outcome:
     """Let it happen, ask, do what is said, ask again; then all is as before."""
     from otd.errors import OtdError
+    from otd.lab.office import Took
 
-    named, mend, after, seconds, broke = "", "", "", 0.0, ""
+    named, mend, after, took, broke = "", "", "", Took(0.0, 0.0), ""
     office.next_question()
     try:
         mishap.happens(office)
-        found, seconds = office.explain(mishap.room)
+        found, took = office.explain(mishap.room)
         named, mend = found["cause"], found["mend"]
         mishap.mend(office)
         found, again = office.explain(mishap.room)
-        after, seconds = found["cause"], max(seconds, again)
+        after, took = found["cause"], max(took, again, key=lambda one: one.processor)
     except OtdError as error:
         broke = str(error)
     office.as_before(mishap.room)
@@ -104,7 +108,8 @@ def try_one(office: Office, mishap: Mishap) -> Outcome:
         name=mishap.name,
         expected=mishap.cause,
         named=named,
-        seconds=seconds,
+        seconds=took.seconds,
+        processor=took.processor,
         after=after,
         mend=mend,
         healed=after in mishap.healed,

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import threading
+from datetime import UTC, datetime, timedelta
 
+from otd.explain import SHORTEST_OVERDUE
 from otd.lab.mishaps.mishap import Act, Mishap
 from otd.lab.office import Office
 
 ROOM = "boardroom"
-UNNOTICED = 12.0  # seconds; work that is due for longer shows that nobody is there
+UNNOTICED = SHORTEST_OVERDUE + timedelta(seconds=5)  # work that is due for longer shows that nobody is there
 
 
 def _stopped(office: Office) -> None:
     """OTD was stopped before the meeting was booked."""
     office.empty(ROOM)
     office.settle(ROOM)
+    due = office.due("refresh", ROOM)
     office.stop()
     office.book(ROOM)
-    threading.Event().wait(UNNOTICED)
+    office.until(lambda: datetime.now(UTC) > due + UNNOTICED, "the time when that is noticed")
 
 
 def _started(office: Office) -> None:
