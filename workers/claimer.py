@@ -27,7 +27,8 @@ class Publish(Protocol):
 
 class CeleryExecutor:
     """otd.ports.Executor. At most `under_way` of the rows that it claimed are leased at any time: how many they are is
-    asked of the database, which knows what other workers have done of them."""
+    asked of the database, which knows what other workers have done of them. A claim looks through all that is overdue,
+    so while there is more than enough to do it waits until a quarter of them is done."""
 
     def __init__(self, store: Store, publish: Publish, *, owner: str, under_way: int) -> None:
         self._store, self._publish, self._owner, self._under_way = store, publish, f"{owner}/", under_way
@@ -66,9 +67,10 @@ class CeleryExecutor:
 
     def _look(self) -> float:
         """Claim and publish what there is room for; how many seconds to wait before the next look."""
-        limit = min(AT_ONCE, self._under_way - self._store.leased(self._owner))
-        if limit <= 0:
+        room = self._under_way - self._store.leased(self._owner)
+        if room < max(1, self._under_way // 4):
             return FULL
+        limit = min(AT_ONCE, room)
         claimed = self._store.claim(self._owner, limit=limit, lease=LEASE)
         for place, work in enumerate(claimed):
             try:

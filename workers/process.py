@@ -23,7 +23,8 @@ from workers.claimer import LEASE, CeleryExecutor
 from workers.publisher import TaskPublisher
 from workers.watchdog import Watchdog
 
-UNDER_WAY = 4  # times its threads: as many rows has a claimer leased at the most
+UNDER_WAY = 2  # times its threads: as many rows has a claimer leased at the most. What waits for a thread is begun
+# before its lease runs out even when each that runs takes its whole time (45 s), since a lease starts anew then.
 STUCK = 2 * LEASE
 IDLE = timedelta(seconds=90)
 log = structlog.get_logger(__name__)

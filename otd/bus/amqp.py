@@ -28,6 +28,7 @@ import structlog
 
 from otd import wire
 from otd.bus import seal
+from otd.bus.applying import Appliers
 from otd.bus.broker import Broker
 from otd.bus.consuming import Consumer, Taken
 from otd.bus.identity import Identity, user_of
@@ -45,6 +46,7 @@ RECEIPTS_TTL = timedelta(hours=1)
 FILL_LIVES = timedelta(seconds=60)  # a relay that was not told says so with its next hello
 DELIVERY_LIMIT = 8  # times that a message is handed out again before it is dropped: it may be what kills the relays
 KNOWN_FOR = 2.0  # seconds until the registered relays are looked up anew
+APPLIERS = 4  # threads that apply reports, so that these keep up with all the threads whose orders they answer
 AWAY_FOR = 1.0  # seconds of rest when a report cannot be applied, before it is tried again
 ORDERS: Mapping[str, str | int] = {  # the arguments of a queue of orders
     "x-queue-type": "quorum",
@@ -124,7 +126,7 @@ class AmqpBus:
         self._pools = pools
         self._publisher = Publisher(broker, name="centre")
         self._consumer: Consumer | None = None
-        self._heard: Heard | None = None
+        self._appliers: Appliers[tuple[Taken, wire.Document]] | None = None
 
     def send(self, delivery: Delivery, *, relay: str = "") -> None:
         pool = delivery.endpoint.pool
@@ -156,7 +158,8 @@ class AmqpBus:
         )
 
     def listen(self, receipt: Callable[[Receipt], None], hello: Callable[[Hello], None]) -> None:
-        self._heard = Heard(receipt=receipt, hello=hello)
+        heard = Heard(receipt=receipt, hello=hello)
+        self._appliers = Appliers(lambda one: self._heed(heard, *one), name="receipts", threads=APPLIERS)
         self._consumer = Consumer(
             self._broker, (RECEIPTS,), self._take, name="receipts", prefetch=256, declare=self._declare_all
         )
@@ -170,6 +173,10 @@ class AmqpBus:
 
     def close(self) -> None:
         if self._consumer is not None:
+            self._consumer.cancel()
+        if self._appliers is not None:
+            self._appliers.close()
+        if self._consumer is not None:
             self._consumer.stop()
         self._publisher.close()
 
@@ -181,22 +188,41 @@ class AmqpBus:
             declare_orders(relay_queue(member.relay))(channel)
 
     def _take(self, taken: Taken) -> None:
-        """One report. It is acknowledged when it was applied or refused; when the database is away it comes again."""
-        if self._consumer is None or self._heard is None:
+        """One report: looked at here, applied by the thread that applies all that concern its endpoint or relay."""
+        if self._appliers is None:
             return
+        appliers = self._appliers
+
+        def hand_on() -> None:
+            report = self._checked(taken)
+            thing = report.endpoint if isinstance(report, Receipt) else taken.key
+            appliers.put(thing, (taken, report))
+
+        self._tried(taken, hand_on)
+
+    def _tried(self, taken: Taken, do: Callable[[], None]) -> bool:
+        """Whether it could be done. Else it was acknowledged, or when the database is away comes again."""
+        if self._consumer is None:
+            return False
         try:
-            self._apply(self._checked(taken), self._heard)
+            do()
+            return True
         except Retryable as error:
             if not isinstance(error, Garbled):
                 self._consumer.give_back(taken)
                 time.sleep(AWAY_FOR)
-                return
+                return False
             log.warning("report refused", key=taken.key[:130], why=error.why)
         except OtdError as error:
             log.warning("report refused", key=taken.key[:130], why=error.why)
         except Exception as error:  # the next report must still be heard
             log.error("report not applied", key=taken.key[:130], error=type(error).__name__)
         self._consumer.ack(taken)
+        return False
+
+    def _heed(self, heard: Heard, taken: Taken, report: wire.Document) -> None:
+        if self._tried(taken, lambda: self._apply(report, heard)) and self._consumer is not None:
+            self._consumer.ack(taken)
 
     def _apply(self, report: wire.Document, heard: Heard) -> None:
         if isinstance(report, Receipt):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING
 
 import click
@@ -50,8 +51,12 @@ def made(found: Bench) -> click.Command:
     @with_json
     def run(as_json: bool, **given: str | None) -> int:
         silence()
-        with progress(f"bench {found.name}"):
-            result = found.run({name: value for name, value in given.items() if value is not None})
+        former = signal.signal(signal.SIGTERM, _end)  # so that what the benchmark started and made is removed
+        try:
+            with progress(f"bench {found.name}"):
+                result = found.run({name: value for name, value in given.items() if value is not None})
+        finally:
+            signal.signal(signal.SIGTERM, former)
         if as_json:
             print_json(result.as_json(found.name))
         else:
@@ -63,6 +68,11 @@ def made(found: Bench) -> click.Command:
     return click.command(
         found.name, help=found.sentence, epilog=examples(f"otd bench {found.name}", f"otd bench {found.name} --json")
     )(run)
+
+
+def _end(*_: object) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough
+    raise SystemExit(128 + signal.SIGTERM)
 
 
 def _show(result: Result) -> None:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -90,3 +94,25 @@ def test_calls_are_measured_in_turns_and_the_fastest_counts() -> None:
     assert calls == ["a", "b", "a", "b"]
     assert found == {"a_s": 2.0, "b_s": 1.0}
     assert ratio(found, "a_s", "b_s", limit=3) == Ratio(value=2.0, limit=3, figure="a_s", floor="b_s")
+
+
+def test_a_benchmark_that_is_ended_removes_what_it_made(tmp_path: Path) -> None:
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    script = (
+        "import sys, tempfile, time\n"
+        "from otd.cli import bench\n"
+        "from otd.lab.bench import Bench\n"
+        "def run(options):\n"
+        "    with tempfile.TemporaryDirectory():\n"
+        "        print('begun', flush=True)\n"
+        "        time.sleep(60)\n"
+        "bench.made(Bench(name='long', sentence='', options={}, run=run))([])\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script], env=environment, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    with process.stdout:
+        assert process.stdout.readline() == "begun\n"
+        assert list(tmp_path.iterdir()) != []
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 128 + signal.SIGTERM
+    assert list(tmp_path.iterdir()) == []

@@ -33,8 +33,10 @@ from otd.settings import Settings
 
 LATENCY = 0.15  # seconds, of each answer of Graph
 TICKS = os.sysconf("SC_CLK_TCK")
-UNDER_WAY = 4  # times its threads: as many rows has a worker claimed at the most
+UNDER_WAY = 2  # times its threads: as many rows has a worker claimed at the most
 RELAY = "relay-a"
+SAY_EVERY = 10.0  # seconds
+_said_at = 0.0
 
 
 @contextmanager
@@ -172,10 +174,21 @@ class House:
             read = self._read_at()
             if len(read) == self._rooms and min(read.values()) > since:
                 return
+            say(f"{len(read)} of {self._rooms} rooms were read")
             if time.monotonic() > end or any(worker.poll() is not None for worker in self._workers):
                 tail = (self._folder / "processes.log").read_text()[-800:]
                 raise Unreachable("the workers", f"{len(read)} of {self._rooms} rooms were read; they said: {tail}")
             time.sleep(1)
+
+    def until_calm(self, patience: float) -> None:
+        """Wait until every endpoint has its list and was looked at, so that only refreshing is left to do; or no
+        longer."""
+        end = time.monotonic() + patience
+        soon = "extract(epoch FROM now()) * 1000 + 60000"
+        query = f"SELECT 'left', count(*) FROM work WHERE kind = 'deliver' AND due < {soon}"  # noqa: S608 - ours
+        while (left := dict(self._rows(query))["left"]) and time.monotonic() < end:
+            say(f"{left} endpoints are still to be seen to")
+            time.sleep(2)
 
     def watch(self, seconds: int) -> list[float]:
         """The seconds between two readings of a room, for all that were read again meanwhile."""
@@ -206,6 +219,7 @@ class House:
             done = {name for name in waiting if read.get(name, 0.0) > self._changed_at}
             most = max([most, *(tokens[name] - before[name] - 1 for name in done)])
             waiting -= done
+            say(f"{len(waiting)} rooms are still to be read after the change")
             time.sleep(1)
         if waiting:
             raise Unreachable("the workers", f"{len(waiting)} rooms were not read within {patience:g} s of a change")
@@ -283,6 +297,7 @@ class House:
         part, and the rest (invitations, dial strings, lists)."""
         from otd.lab.bench.cluster_parts import Timed
 
+        self._campus.latency(0)  # processor time is what counts
         calendars = {name: wiring.calendar(self._settings, name) for name in self._settings.calendars}
         timed_store: Any = Timed(self._store)
         timed_calendars: dict[str, Any] = {name: Timed(one) for name, one in calendars.items()}
@@ -358,6 +373,14 @@ class House:
                 f'rooms = ["{name}"]',
             ]
         (self._folder / "otd.toml").write_text("\n".join(lines) + "\n")
+
+
+def say(what: str) -> None:
+    """How far it is, on standard error: no more than a line every ten seconds."""
+    global _said_at
+    if time.monotonic() - _said_at >= SAY_EVERY:
+        _said_at = time.monotonic()
+        sys.stderr.write(f"{what}\n")
 
 
 def _domain() -> str:
