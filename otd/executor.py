@@ -51,7 +51,7 @@ class LocalExecutor:
         lease: timedelta = timedelta(seconds=90),
         kinds: tuple[WorkKind, ...] = (),
         stuck: Callable[[], None] = end_process,
-        look_every: timedelta = timedelta(milliseconds=500),
+        look_every: timedelta = timedelta(milliseconds=200),
     ) -> None:
         self._store, self._carry_out, self._stuck = store, carry_out, stuck
         self._owner = f"{owner}/"  # no other owner's name begins so, which `release` relies on

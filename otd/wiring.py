@@ -100,9 +100,6 @@ def credential_expiries(settings: Settings) -> Iterator[RunsOut]:
                 yield RunsOut(cause="secret_expires", thing=f"calendar:{name}", at=found.at)
 
 
-STREAMS = 3  # to one Exchange Server: its HangingConnectionLimit for an account, unless somebody raised it
-
-
 def streams(settings: Settings, store: Store) -> tuple[dict[str, Callable[[], Stream]], dict[str, int]]:
     """What makes the streaming connections of each Exchange Server, by a name; and how many rooms of a calendar are too
     many for them. A room is watched where its mailbox was last found."""
@@ -115,12 +112,12 @@ def streams(settings: Settings, store: Store) -> tuple[dict[str, Callable[[], St
         if not isinstance(access := one.access, EwsAccess):
             continue
         rooms = [state.room for state in states if (state.read_on or state.room.calendar) == name]
-        for number, group in enumerate(groups(rooms, ROOMS, STREAMS), 1):
+        for number, group in enumerate(groups(rooms, ROOMS, access.streams), 1):
             found[f"{name}-{number}"] = partial(
                 EwsStream, name, access, group, secrets=secrets(settings), clock=SystemClock()
             )
-        if len(rooms) > ROOMS * STREAMS:
-            left_out[name] = len(rooms) - ROOMS * STREAMS
+        if len(rooms) > ROOMS * access.streams:
+            left_out[name] = len(rooms) - ROOMS * access.streams
     return found, left_out
 
 

@@ -77,6 +77,7 @@ class EwsAccess:
     build: str = "15.2"
     ca_file: str = ""  # a PEM file of CAs to trust instead of the system's
     connections: int = 4  # at once, for all rooms of this calendar
+    streams: int = 3  # connections of `otd watch`; Exchange's HangingConnectionLimit for an account, unless raised
     view_size: int = 1000  # meetings asked for in one look; a look that is full is repeated in halves
     chunk: int = 50  # meetings whose bodies are asked for in one request
     answer_limit: int = 64 * 1024 * 1024  # bytes of one answer

@@ -13,9 +13,9 @@ def watch(config: str) -> int:
     """Watch Exchange Servers for changes, so that rooms are read at once and not only in their turn.
 
     Beside `otd run` or the workers, on the same database: keeps streaming connections open to every calendar of kind
-    ews, two hundred rooms on each, and marks rooms in which something happened as due. Without it, and whatever it
-    misses, rooms are refreshed all the same. Exchange Online tells `otd serve` of changes, which needs no process.
-    Stops at Ctrl-C or SIGTERM.
+    ews (as many as its `streams` says, three by default), two hundred rooms on each, and marks rooms in which something
+    happened as due. Without it, and whatever it misses, rooms are refreshed all the same. Exchange Online tells `otd
+    serve` of changes, which needs no process. Stops at Ctrl-C or SIGTERM.
     """
     from otd.cli.lab import until_stopped
     from otd.cli.logs import configure
@@ -31,7 +31,8 @@ def watch(config: str) -> int:
         if not found:
             raise BadSetting(config, "no room is on a calendar of kind ews", "there is nothing to watch")
         for calendar, rooms in left_out.items():
-            click.echo(f"otd: {rooms} rooms of {calendar} are too many to watch; they are refreshed in turn", err=True)
+            said = f"otd: {rooms} rooms of {calendar} are too many for its `streams`; they are refreshed in turn"
+            click.echo(said, err=True)
         watching = Watching(store, found)
         watching.start()
         click.echo(f"otd: watching by {len(found)} connections; Ctrl-C stops", err=True)

@@ -196,6 +196,7 @@ def _access(
             build=table.build,
             ca_file=ca_file,
             connections=table.at_once,
+            streams=table.streams,
         )
     return GraphAccess(
         tenant=table.tenant,

@@ -91,6 +91,7 @@ class EwsTable:
     build: Literal["15.0", "15.1", "15.2"] = "15.2"
     ca: Name = ""
     at_once: AtOnce = 4
+    streams: AtOnce = 3
     requests_per_day: PerDay = 1_000_000
     moved_to: Names | None = None
     label: Label = ""

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from otd import wiring
 from otd.calendars.access import EwsAccess
 from otd.calendars.ews_stream import ROOMS, EwsStream
 from otd.errors import Denied, Garbled, Missing, OtdError, Unreachable
@@ -19,8 +20,10 @@ from otd.lab.mailboxes import Mailboxes
 from otd.lab.ntlm import Ntlm
 from otd.lab.server import Server
 from otd.model import Room
+from otd.settings import load
 from otd.store import SqlStore
 from otd.watching import Stream, Watching, groups
+from tests.adapters.cli import an_installation
 from tests.adapters.mailboxes import SecretsOf, as_meeting
 from tests.contracts.calendar import FixedClock, planned
 from tests.contracts.store_case import KEY
@@ -255,3 +258,21 @@ def _until(happened: Callable[[], bool]) -> None:
             return
         threading.Event().wait(0.02)
     raise AssertionError("it did not happen")
+
+
+@pytest.mark.parametrize(("streams", "connections", "left_out"), [(3, 3, 50), (4, 4, 0)])
+def test_as_many_rooms_are_watched_as_the_streams_of_their_calendar_carry(
+    tmp_path: Path, streams: int, connections: int, left_out: int
+) -> None:
+    rooms = "".join(
+        f'[rooms.r{n}]\ncalendar = "server"\nmailbox = "r{n}@contoso.example"\n' for n in range(3 * ROOMS + 50)
+    )
+    calendar = '[calendars.server]\nkind = "ews"\nurl = "https://mail.contoso.example/EWS/Exchange.asmx"\n'
+    calendar += f'username = "svc"\npassword = "exchange"\nstreams = {streams}\n'
+    an_installation(tmp_path, calendar + rooms)
+    settings = load(tmp_path / "otd.toml", {})
+    store = wiring.store(settings)
+    store.adopt(settings.rooms.values(), (), {"server": 4}, "settings")
+    found, over = wiring.streams(settings, store)
+    assert (len(found), over) == (connections, {"server": left_out} if left_out else {})
+    store.close()

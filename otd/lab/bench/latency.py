@@ -37,6 +37,7 @@ TOLD = 3.0  # seconds that a change that is told may take (p99), and what any ma
 APART = 8.0  # seconds between two changes of one room that are told: beyond the pause between two hints
 PATIENCE = 30.0  # seconds beyond what is allowed, after which a change counts as lost
 START = 60.0
+ROUNDS = 12  # of changes before those that are measured, at most
 LOOK = 0.02
 
 
@@ -80,6 +81,7 @@ def run(options: Mapping[str, str]) -> Result:
     with tempfile.TemporaryDirectory() as folder, House(Path(folder), rooms=rooms, refresh=refresh) as house:
         _until("the first lists", lambda: all(house.is_right(room) for room in range(rooms)), START + rooms)
         _until("the subscriptions", house.all_subscribed, START + rooms)
+        _make_known(house, rooms)
         chance = random.Random(seed)
         for phase in phases.values():
             house.losses = phase.losses
@@ -130,6 +132,17 @@ def _carry_out(phase: _Phase, house: House, rooms: int, chance: random.Random) -
                 one.arrived = time.monotonic()
         open_ones = [one for one in open_ones if not one.arrived]
         threading.Event().wait(LOOK)
+
+
+def _make_known(house: House, rooms: int) -> None:
+    """Have each relay put a list on each codec once: it asks for the codec's software before, and once a day."""
+    for _ in range(ROUNDS):
+        strangers = [room for room in range(rooms) if not house.is_known(room)]
+        for room in strangers:
+            house.move(room)
+        _until("the lists again", lambda: all(house.is_right(room) for room in range(rooms)), START + rooms)
+        if not strangers:
+            return
 
 
 def _until(step: str, reached: Callable[[], bool], within: float) -> None:

@@ -42,6 +42,7 @@ class House:
         self._graph.tenant.register(CLIENT_ID, secret=self._secret)
         self._graph.subscriptions.copies = COPIES
         now = datetime.now(UTC).replace(second=0, microsecond=0)
+        self._put_by: list[set[str]] = [set() for _ in range(rooms)]
         self._starts = [now + NEAR] * rooms
         self._boxes = [mailboxes.add(_address(room)) for room in range(rooms)]
         self._ids = [box.add(_invitation(room, now + NEAR)) for room, box in enumerate(self._boxes)]
@@ -101,6 +102,13 @@ class House:
     def is_right(self, room: int) -> bool:
         """Whether the codec holds what the calendar says, and nothing else."""
         return len(self._codecs[room].bookings) == 1 and self.is_confirmed(room, self._starts[room])
+
+    def is_known(self, room: int) -> bool:
+        """Whether each relay has put a list on its codec, as far as was seen whenever this was asked."""
+        receipt = self._centre.store.endpoint(f"codec{room}").receipt
+        if receipt is not None and receipt.verb == "put":
+            self._put_by[room].add(receipt.relay)
+        return len(self._put_by[room]) == len(self._centre.relays)
 
     def all_subscribed(self) -> bool:
         return self._centre.store.subscribed() == {"online": self._rooms}
