@@ -34,7 +34,8 @@ OPTIONS = {
     "seed": "What decides when the meetings are moved (default 1).",
 }
 TOLD = 3.0  # seconds that a change that is told may take (p99), and what any may take beyond the period
-APART = 8.0  # seconds between two changes of one room that are told: beyond the pause between two hints
+APART = 8.0  # seconds between two changes of one room that are told: beyond the pause between two hints,
+PER_SECOND = 3  # and no more changes than this of all rooms together: Exchange and the codecs are in this process, too
 PATIENCE = 30.0  # seconds beyond what is allowed, after which a change counts as lost
 START = 60.0
 ROUNDS = 12  # of changes before those that are measured, at most
@@ -74,7 +75,7 @@ def run(options: Mapping[str, str]) -> Result:
     refresh, seed = whole(options, "refresh", 30), whole(options, "seed", 1)
     by_refresh = refresh + TOLD
     phases = {
-        "told": _Phase(changes, APART, 0.0, TOLD),
+        "told": _Phase(changes, max(APART, rooms / PER_SECOND), 0.0, TOLD),
         "half_lost": _Phase(1, float(refresh), 0.5, by_refresh),
         "untold": _Phase(2, by_refresh, 1.0, by_refresh),
     }
