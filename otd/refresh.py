@@ -144,11 +144,11 @@ class Refresh:
             if one.room == name:
                 after |= dict(one.parts)
             else:
-                self._put_back(one, window)
+                self._put_back(one, window, standing.now)
         for endpoint in self._shown_on[name]:
             if after[endpoint.name] != before[endpoint.name]:
                 self._store.put_part(endpoint.name, name, after[endpoint.name])
-            self._show(endpoint, window, {name: after[endpoint.name]}, standing.read_at)
+            self._show(endpoint, window, {name: after[endpoint.name]}, standing.now, standing.read_at)
         changed = self._store.keep_reading(reading, bodies=rules.bodies, known=standing.reading)
         return Settled(after=self._next(room, reading, rules, standing, changed=changed), requests=reading.requests)
 
@@ -266,13 +266,13 @@ class Refresh:
             )
         return held
 
-    def _put_back(self, one: Emptied, window: Window) -> None:
+    def _put_back(self, one: Emptied, window: Window, now: datetime) -> None:
         """Let a room's endpoints show again what they showed before it went empty."""
         for name, part in one.parts:
             endpoint = self._endpoints.get(name)
             if endpoint is not None and one.room in endpoint.rooms:
                 self._store.put_part(name, one.room, part)
-                self._show(endpoint, window, {one.room: part})
+                self._show(endpoint, window, {one.room: part}, now)
 
     # lists --------------------------------------------------------------------------------------------------------
 
@@ -281,6 +281,7 @@ class Refresh:
         endpoint: Endpoint,
         window: Window,
         fresh: Mapping[str, tuple[Booking, ...]],
+        now: datetime,
         read_before: datetime | None = None,
     ) -> None:
         """Bring the endpoint's desired list in line with the parts of its rooms, of which `fresh` are in hand."""
@@ -292,7 +293,6 @@ class Refresh:
             parts.append(known)
         wanted = bookings.union(endpoint.name, window, parts)
         desired = self._store.desired(endpoint.name)
-        now = self._store.now()
         # what is over need not be taken off at once: it goes with the next change
         if desired is not None and bookings.digest(desired.list.current(now)) == bookings.digest(wanted.current(now)):
             return

@@ -15,6 +15,7 @@ LEASE = timedelta(seconds=90)
 AT_ONCE = 100  # rows claimed in one go
 LOOK_EVERY = 0.5  # seconds at the most between two looks
 FULL = 0.1  # seconds until the next look when enough is under way
+GAP = 0.1  # seconds at the least between two looks that found less than there was room for
 AWAY = 2.0  # seconds until the next look when the database or the broker is away
 log = structlog.get_logger(__name__)
 
@@ -62,8 +63,9 @@ class CeleryExecutor:
                 away = True
             if away:
                 self._stopping.wait(AWAY)
-            else:
-                self._awake.wait(wait)
+            elif wait:
+                self._stopping.wait(GAP)  # who wakes it does so for each piece of work that ends
+                self._awake.wait(max(0.0, wait - GAP))
 
     def _look(self) -> float:
         """Claim and publish what there is room for; how many seconds to wait before the next look."""
