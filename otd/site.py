@@ -17,7 +17,7 @@ import structlog
 
 from otd import __version__, wiring
 from otd.bus.amqp import AmqpRelayBus
-from otd.bus.broker import Broker
+from otd.bus.broker import AMQPS, HTTPS, Broker
 from otd.bus.identity import Identity, granted, load, save
 from otd.bus.seal import open_order
 from otd.errors import BadSetting, Denied, OtdError
@@ -175,7 +175,9 @@ class Credential:
         settings = self._settings
         ca_file = str(settings.ca_file or "")
         proxy = settings.proxy_with(os.environ)
-        return replace(self._identity.broker, renewal=self.password, ca_file=ca_file, proxy=proxy)
+        known = self._identity.broker
+        other = HTTPS if known.tls and known.port == AMQPS else 0
+        return replace(known, renewal=self.password, ca_file=ca_file, proxy=proxy, other_port=other)
 
     def password(self) -> str:
         with self._lock:

@@ -6,7 +6,7 @@ import contextlib
 import socket
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -16,8 +16,9 @@ from kombu.exceptions import OperationalError
 
 from otd.bus.proxied import ProxiedTransport
 from otd.errors import BadSetting, Denied, OtdError, Unreachable, Untrusted
-from otd.tunnel import Proxy
+from otd.tunnel import PROXY, Proxy
 
+AMQPS, HTTPS = 5671, 443  # a relay whose site lets nothing out to the first takes the second
 HEARTBEAT = 5  # seconds; either side drops a peer that was silent for about 2.8 of them (reference/celery.md)
 CONNECT_WITHIN = 5.0  # seconds, for each of TCP, TLS and AMQP
 WRITE_WITHIN = 10.0  # seconds until a write that the other side does not take counts as a broken connection
@@ -29,8 +30,8 @@ BROKEN = (amqp_errors.AMQPError, amqp_errors.MessageNacked, OperationalError, OS
 class Broker:
     """Where it is, as whom one enters, and which CA must vouch for it: a file, a PEM text, or the system's.
 
-    `renewal` is asked at each connection for the password of that moment. Proxy and renewal belong to
-    one process, and are kept nowhere.
+    `renewal` is asked at each connection for the password of that moment. `other_port` is tried when there is no way to
+    `port` (0: none is). Proxy, renewal and the other port belong to one process, and are kept nowhere.
     """
 
     host: str
@@ -43,6 +44,7 @@ class Broker:
     ca_pem: str = ""
     proxy: Proxy | None = None
     renewal: Callable[[], str] | None = None
+    other_port: int = 0
 
     @property
     def where(self) -> str:
@@ -65,7 +67,7 @@ def broker_at(url: str, *, where: str, vhost: str, ca_file: str = "") -> Broker:
     tls = parts.scheme == "amqps"
     return Broker(
         host=host,
-        port=port or (5671 if tls else 5672),
+        port=port or (AMQPS if tls else 5672),
         vhost=vhost,
         user=unquote(parts.username),
         password=unquote(parts.password),
@@ -76,6 +78,19 @@ def broker_at(url: str, *, where: str, vhost: str, ca_file: str = "") -> Broker:
 
 def connect(broker: Broker) -> Any:
     """An open connection (kombu.Connection). Raises Unreachable, Denied, Untrusted or BadSetting."""
+    try:
+        return _connected(broker)
+    except OtdError as error:
+        no_way = isinstance(error, Unreachable) or error.reason == PROXY
+        if not (broker.other_port and no_way):
+            raise
+        try:
+            return _connected(replace(broker, port=broker.other_port))
+        except OtdError:
+            raise error from None  # of the port that it should be
+
+
+def _connected(broker: Broker) -> Any:
     options: dict[str, Any] = {
         "write_timeout": WRITE_WITHIN,
         "read_timeout": WRITE_WITHIN,

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import partial
@@ -150,6 +151,8 @@ def _clock(date: str, before: datetime, took: timedelta) -> Line:
 
 
 def _broker(settings: SiteRelay, proxy: Proxy | None, identity: Identity | None, unpaired: str) -> list[Line]:
+    from otd.bus.broker import AMQPS, HTTPS
+
     if identity is None:
         return [Line(way="broker", step="AMQPS", result="skip", found=unpaired)]
     broker = identity.broker
@@ -163,6 +166,14 @@ def _broker(settings: SiteRelay, proxy: Proxy | None, identity: Identity | None,
         context=trusting(str(settings.ca_file or ""), broker.ca_pem),
     )
     lines, _ = opened(way, tls=broker.tls)
+    if lines[-1].result == "FAIL" and broker.tls and broker.port == AMQPS:
+        beside = replace(way, port=HTTPS)
+        others, _ = opened(beside)
+        if others[-1].result == "ok":  # the relay takes that one by itself
+            lines[-1] = replace(
+                lines[-1], result="warn", works_without=True, consequence=f"port {HTTPS} is used instead"
+            )
+            return [*lines, *others, _amqps(settings, beside, identity, proxy)]
     if lines[-1].result == "FAIL":
         if not way.through and broker.port != 443 and lines[-1].step == "TCP":
             other = "or offer the broker on port 443 at the centre ([bus] relays_address)"
@@ -172,12 +183,10 @@ def _broker(settings: SiteRelay, proxy: Proxy | None, identity: Identity | None,
 
 
 def _amqps(settings: SiteRelay, way: Way, identity: Identity, proxy: Proxy | None) -> Line:
-    from dataclasses import replace
-
     from otd.bus.amqp import pool_queue, relay_queue
     from otd.bus.broker import BROKEN, connect, drop, meaning
 
-    broker = replace(identity.broker, proxy=proxy, ca_file=str(settings.ca_file or ""))
+    broker = replace(identity.broker, port=way.port, proxy=proxy, ca_file=str(settings.ca_file or ""))
     try:
         connection = connect(broker)
     except OtdError as error:

@@ -105,6 +105,15 @@ def test_behind_a_proxy_that_asks_for_credentials_with_a_custom_ca_on_port_443_o
     assert "this relay has no identity yet" in said.out
 
 
+def test_a_broker_that_can_be_reached_on_443_alone_is_reached_there(site: Site, otd: Otd) -> None:
+    site.paired(host=CENTRE[0], port=5671)  # where no broker is, but something that speaks TLS
+    lines = [line for line in json.loads(otd("relay", "check", "--json").out)["lines"] if line["way"] == "broker"]
+    closed = next(line for line in lines if line["result"] == "warn")
+    assert (closed["works_without"], closed["consequence"]) == (True, "port 443 is used instead")
+    assert [line["step"] for line in lines][-1] == "AMQPS"
+    assert lines[-2]["result"] == "ok"
+
+
 def test_a_proxy_without_the_rule_is_told_which_rule_to_add(site: Site, otd: Otd) -> None:
     site.proxy.allowed = {}
     said = otd("relay", "check")

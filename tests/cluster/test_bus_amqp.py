@@ -10,7 +10,9 @@ import pytest
 
 from otd.bus import seal
 from otd.bus.amqp import AmqpBus, AmqpRelayBus
+from otd.bus.broker import connect, drop
 from otd.bus.identity import Identity
+from otd.errors import Unreachable
 from otd.lab import rabbit
 from otd.lab.link import Link
 from otd.pairing import Keys, Member
@@ -86,3 +88,13 @@ def net() -> Iterator[AmqpNet]:
 
 class TestAmqpBus(BusContract):
     pass
+
+
+def test_where_there_is_no_way_to_the_brokers_port_its_other_port_is_taken() -> None:
+    with rabbit.vhost() as vhost:
+        broker = rabbit.centre(vhost)
+        closed = replace(broker, port=1, other_port=broker.port)
+        drop(connect(closed))
+        with pytest.raises(Unreachable) as refused:
+            connect(replace(closed, other_port=2))
+        assert ":1" in str(refused.value)  # the one that is in the settings is named
