@@ -469,6 +469,7 @@ class Centre:
             memory=remembered,
             clock=self._clock,
             lists=lists,
+            reach=self.settings.relays[name].reach,
             feedback=told,
         )
         self.relays[name] = (relay, side, remembered)

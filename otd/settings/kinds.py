@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, Strict
 from pydantic_core import PydanticCustomError
 
 from otd.causes import CAUSES
+from otd.reach import reach_of
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\Z")
 _HOST = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9]([A-Za-z0-9_-]{0,62}))*\.?\Z")
@@ -292,3 +293,14 @@ Domains = Annotated[tuple[Domain, ...], BeforeValidator(listed)]
 Hosts = Annotated[dict[Domain, Domain], Strict()]
 Partners = Annotated[dict[Domain, Name], Strict()]
 LogForm = Literal["console", "json"]
+
+
+def _network(text: str) -> str:
+    try:
+        reach_of((text,))
+    except ValueError:
+        raise wrong(f"{text!r} is not a network", 'write it as "10.20.0.0/16", without host bits') from None
+    return text
+
+
+Networks = Annotated[tuple[Annotated[str, BeforeValidator(_network)], ...], BeforeValidator(listed)]

@@ -13,6 +13,7 @@ from otd.alerts import Concern
 from otd.calendars.access import EwsAccess, GraphAccess
 from otd.invites.site import Site
 from otd.model import Endpoint, Policy, Room
+from otd.reach import reach_of
 from otd.settings.documents import Merged, read_files
 from otd.settings.feedback import feedback_access
 from otd.settings.kinds import WEBEX, host_and_port
@@ -127,6 +128,7 @@ def _settings(path: Path, tables: Tables, mistakes: tuple[Mistake, ...]) -> Sett
                     label=table.label,
                     face=_face(table, folder),
                     feedback=_feedback(table, folder),
+                    reach=reach_of(table.reach) if table.reach else None,
                 )
                 for name, table in tables.relays.items()
             }

@@ -15,7 +15,7 @@ from otd.errors import BadSetting
 from otd.reach import PRIVATE, Reach, reach_of
 from otd.settings.documents import Merged, read_document
 from otd.settings.feedback import check_told, feedback_access
-from otd.settings.kinds import Address, LogForm, SecretName, Text, Url, host_and_port, listed, wrong
+from otd.settings.kinds import Address, LogForm, Networks, SecretName, Text, Url, host_and_port, listed
 from otd.settings.mistakes import BadSettings, did_you_mean
 from otd.settings.secrets import NamedSecrets
 from otd.settings.tables import MinimumTls, SecretsTable
@@ -26,15 +26,6 @@ from otd.tunnel import Proxy, proxy_at
 _STRICT = ConfigDict(extra="forbid")
 
 
-def _network(text: str) -> str:
-    try:
-        reach_of((text,))
-    except ValueError:
-        raise wrong(f"{text!r} is not a network", 'write it as "10.20.0.0/16", without host bits') from None
-    return text
-
-
-Networks = Annotated[tuple[Annotated[str, BeforeValidator(_network)], ...], BeforeValidator(listed)]
 Entries = Annotated[tuple[Annotated[str, Strict()], ...], BeforeValidator(listed)]
 
 

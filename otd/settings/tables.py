@@ -25,6 +25,7 @@ from otd.settings.kinds import (
     Muted,
     Name,
     Names,
+    Networks,
     Partners,
     SecretName,
     Text,
@@ -138,6 +139,7 @@ class RelayTable:
     face_passphrase: SecretName = ""
     face_minimum_tls: MinimumTls = "1.2"
     face_host: str = ""
+    reach: Networks = ()
     feedback: Address = ""
     feedback_certificate: str = ""
     feedback_key: str = ""

@@ -15,6 +15,7 @@ from otd.calendars.access import EwsAccess, GraphAccess
 from otd.dialplan import Rule
 from otd.invites.site import Site
 from otd.model import Endpoint, LaneSize, Mode, Policy, Room
+from otd.reach import Reach
 from otd.settings.mistakes import Mistake
 from otd.settings.secrets import NamedSecrets
 
@@ -121,6 +122,7 @@ class RelaySettings:
     label: str = ""
     face: FaceAccess | None = None
     feedback: FeedbackAccess | None = None
+    reach: Reach | None = None  # None: anywhere
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

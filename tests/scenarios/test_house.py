@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -51,6 +52,17 @@ def test_an_invitation_dropped_into_a_folder_is_on_the_endpoint_within_three_sec
     gone = until(lambda: start not in shown(scene, "library-codec"), SOON, "its removal")
     assert took < 3
     assert gone < 3
+
+
+def test_a_relay_of_this_process_reaches_its_own_networks_alone(scene: Scene) -> None:
+    reach = 'reach = ["10.20.0.0/16"]'
+    scene.config.write_text(re.sub(r"(?m)^\[relays\..*\]$", rf"\g<0>\n{reach}", scene.config.read_text()))
+    centre = Centre(load(scene.config, {}))
+    centre.start()
+    try:
+        until(lambda: {condition(state) for state in centre.store.endpoints()} == {"denied"}, SOON, "refusals")
+    finally:
+        centre.stop()
 
 
 FAULTS: list[tuple[str, str, Fault]] = [

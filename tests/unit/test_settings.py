@@ -685,6 +685,15 @@ def test_kerberos_needs_no_password(tmp_path: Path) -> None:
     assert mistakes(tmp_path, changed(old, 'auth = "kerberos"\n')) == ()
 
 
+def test_a_relay_of_this_process_reaches_the_networks_that_are_named(tmp_path: Path) -> None:
+    write(tmp_path, changed("[relays.hq-1]", '[relays.hq-1]\nreach = ["10.20.0.0/16"]'))
+    reach = load(tmp_path / "otd.toml", {}).relays["hq-1"].reach
+    assert reach is not None
+    assert (reach.allows("10.20.1.1"), reach.allows("10.21.1.1")) == (True, False)
+    write(tmp_path, GOOD)
+    assert load(tmp_path / "otd.toml", {}).relays["hq-1"].reach is None
+
+
 def test_a_relay_of_this_process_may_listen_for_endpoints_that_restarted(tmp_path: Path) -> None:
     more = 'feedback = "192.0.2.10"\nfeedback_certificate = "relay.pem"\nfeedback_passphrase = "relay-passphrase"\n'
     path = tmp_path / "otd.toml"
