@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from itertools import islice
 from typing import NamedTuple
 
 from otd.invites.invitation import (
@@ -15,10 +14,11 @@ from otd.invites.invitation import (
     Invitation,
     Passage,
     evidence_of,
+    few,
 )
 from otd.model import JoinInfo
 
-_MOST_HITS = 3 * MOST_MEETINGS  # in one passage
+_MOST_HITS = 4 * MOST_MEETINGS
 
 
 class Hit(NamedTuple):
@@ -57,14 +57,8 @@ def by_user(addresses: Iterable[Address]) -> dict[str, list[Address]]:
 
 
 def gathered(invitation: Invitation, hits: Callable[[Passage], Iterable[Hit]]) -> list[Hit]:
-    """The hits in every passage; of each as many as the meetings in it can need."""
-    found: list[Hit] = []
-    for passage in invitation.passages:
-        mine = list(islice(hits(passage), _MOST_HITS + 1))
-        found += mine[:_MOST_HITS]
-        if len(mine) > _MOST_HITS:
-            invitation.cuts.append("meetings")
-    return found
+    """The hits in all passages, as many as the meetings in them can need."""
+    return few((hit for passage in invitation.passages for hit in hits(passage)), _MOST_HITS, invitation)
 
 
 def together(

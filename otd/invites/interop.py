@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from itertools import islice
 from typing import NamedTuple
 
-from otd.invites.invitation import ADDRESS_BLOCK, MORE_INFO, MOST_MEETINGS, QUOTED, Address, Invitation, Passage
+from otd.invites.invitation import ADDRESS_BLOCK, MORE_INFO, MOST_MEETINGS, QUOTED, Address, Invitation, Passage, few
 from otd.invites.links import Link, Url
 from otd.invites.site import Site, under
 from otd.model import Alternative, Evidence, JoinInfo
@@ -85,9 +84,7 @@ def find(passage: Passage, invitation: Invitation, *, anchored: bool) -> Sequenc
     `anchored` says that a meeting's own link stands in it: only then can an address of an unknown domain be a tenant's.
     """
     shown = (info for link in passage.links if (info := _info(link, passage, invitation.site)))
-    infos, more = (list(islice(shown, MOST_MEETINGS)), next(shown, None)) if passage.links else ([], None)
-    if more is not None:
-        invitation.cuts.append("meetings")
+    infos = few(shown, MOST_MEETINGS, invitation) if passage.links else []
     blocks = _address_blocks(passage, invitation, infos, anchored) if passage.addresses else []
     if len(infos) + len(blocks) < 2:
         return infos or blocks

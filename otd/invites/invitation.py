@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from operator import attrgetter
 from string import ascii_letters, digits
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from otd.invites import text as texts
 from otd.invites.links import Link, unwrap
@@ -152,6 +153,18 @@ class Invitation:
         yield self.meeting.organizer.address.lower()
         for person in self.meeting.attendees:
             yield person.address.lower()
+
+
+_T = TypeVar("_T")
+
+
+def few(pieces: Iterable[_T], most: int, invitation: Invitation) -> list[_T]:
+    """At most so many of them; the invitation is cut where there are more."""
+    pieces = iter(pieces)
+    found = list(islice(pieces, most))
+    if len(found) == most and next(pieces, None) is not None:
+        invitation.cuts.append("meetings")
+    return found
 
 
 class Found(NamedTuple):

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import islice
 from operator import attrgetter
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -27,6 +26,7 @@ from otd.invites.invitation import (
     Found,
     Invitation,
     Passage,
+    few,
 )
 from otd.invites.links import Link, Url, unwrap
 from otd.invites.text import closing_numbers
@@ -266,7 +266,7 @@ def _native(text: str, number: _Number, join: Join, interops: Sequence[Interop])
 def read(invitation: Invitation) -> list[Found]:
     """The Teams meetings of an invitation; the one that the hidden properties name is trusted most."""
     every = (one for passage in invitation.passages for one in _pieces(passage, invitation))
-    pieces, more = list(islice(every, _MOST_PIECES)), next(every, None)
+    pieces = few(every, _MOST_PIECES, invitation)
     hidden = from_properties(invitation)
     found: list[Found] = []
     if hidden is not None:
@@ -277,7 +277,7 @@ def read(invitation: Invitation) -> list[Found]:
         first = min(pieces, key=_RANK)
         mine, pieces = _split(first.join, first.passage.depth, pieces)
         found.append(_found(first.join, mine, (), first.trust, invitation))
-    if pieces or more is not None:
+    if pieces:
         invitation.cuts.append("meetings")
     return found
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import NamedTuple
 
 from otd.invites import markup
@@ -82,7 +83,11 @@ def read(source: str, *, html: bool, wanted: Callable[[str], bool], whole: bool 
     if MARK in source:
         source = source.replace(MARK, " ")
     text, hrefs = markup.lines(source, wanted, whole=whole, most=most + 1) if html else (_from_text(source), [])
-    text, links, quotes = _lift(_even(text), hrefs, wanted, most + 1)
+    text = _even(text)
+    if holds(text, "://") or "<" in text:
+        text, more = _marked(text, hrefs, wanted, most + 1)
+        cut = cut or more
+    text, links, quotes = _lift(text, hrefs)
     if len(links) > most:
         cut, links = True, links[:most]
     return Body(_blocks(text, links, quotes), cut, not links and not text.strip())
@@ -123,12 +128,8 @@ def _even(text: str) -> str:
     return text
 
 
-def _lift(
-    text: str, hrefs: list[str], wanted: Callable[[str], bool], most: int
-) -> tuple[str, list[RawLink], list[tuple[int, str]]]:
-    """The text without addresses and marks, and where they stood."""
-    if holds(text, "://") or "<" in text:
-        text = _marked(text, hrefs, wanted, most)
+def _lift(text: str, hrefs: list[str]) -> tuple[str, list[RawLink], list[tuple[int, str]]]:
+    """The text without marks, and where they stood."""
     if MARK not in text:
         return text, [], []
     parts = _MARKS.split(text)
@@ -144,18 +145,25 @@ def _lift(
     return "".join(parts[::2]), links, quotes
 
 
-def _marked(text: str, hrefs: list[str], wanted: Callable[[str], bool], most: int) -> str:
-    """The text with marks for the addresses written out in it; those that are wanted go to the others."""
+def _marked(text: str, hrefs: list[str], wanted: Callable[[str], bool], most: int) -> tuple[str, bool]:
+    """The text with marks for the addresses written out in it; those that are wanted go to the others. Where there are
+    too many it ends before the next one, and is said to be cut."""
+    written = list(islice(_written_links(text), 2 * most + 1))
+    cut = len(written) > 2 * most
+    if cut:
+        text = text[: written.pop()[0]]
+    if "<" in text:
+        written = sorted((*written, *[(link.start(), link.end(), link[1]) for link in _BRACKETED.finditer(text)]))
     pieces: list[str] = []
     rest = 0
-    for start, end, address in sorted(_written_links(text)):
+    for start, end, address in written:
         if start >= rest and len(hrefs) < most:
             pieces.append(text[rest:start])
             rest = end
             if wanted(address):
                 pieces.append(f"{MARK}{len(hrefs)}{MARK}")
                 hrefs.append(address)
-    return "".join((*pieces, text[rest:]))
+    return "".join((*pieces, text[rest:])), cut
 
 
 def _written_links(text: str) -> Iterator[tuple[int, int, str]]:
@@ -170,9 +178,6 @@ def _written_links(text: str) -> Iterator[tuple[int, int, str]]:
         else:
             address = text[start:end].rstrip(_CLOSING)
             yield start, start + len(address), address
-    if "<" in text:
-        for link in _BRACKETED.finditer(text):
-            yield link.start(), link.end(), link[1]
 
 
 def _blocks(text: str, links: list[RawLink], quotes: list[tuple[int, str]]) -> tuple[Block, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from otd.invites.invitation import ADDRESS_BLOCK, BODY_LINK, MOST_MEETINGS, Found, Invitation, Passage, evidence_of
+from otd.invites.invitation import ADDRESS_BLOCK, BODY_LINK, MOST_MEETINGS, Found, Invitation, Passage, evidence_of, few
 from otd.invites.links import Link
 from otd.invites.site import under
 from otd.invites.text import closing_numbers
@@ -27,6 +27,7 @@ _MEETING = re.compile(
 _NUMBER = re.compile(r"[0-9]{9,11}")
 # Old numbers have nine digits, later ones ten with a 1 in front, today's eleven with a 2: telephone numbers differ.
 _PRINTED = re.compile("[1-9][0-9]{8}|1[0-9]{9}|2[0-9]{10}")
+_MOST_PIECES = 4 * MOST_MEETINGS  # every link and address is one
 _NEAR = 600  # characters between a link and the number that belongs to it
 # The number as it closes a line: 3-3-3, 3-3-4 or 4-3-4.
 _NUMBER_LINE = re.compile(r"[0-9]{3,4} ?[0-9]{3} ?[0-9]{3,4}")
@@ -99,7 +100,8 @@ def _of_address(user: str, domain: str) -> _Join | None:
 def read(invitation: Invitation) -> list[Found]:
     """The Webex meetings of an invitation, one for each number or personal room."""
     people = frozenset(invitation.people())
-    pieces = [piece for passage in invitation.passages for piece in _pieces(passage, people)]
+    every = (piece for passage in invitation.passages for piece in _pieces(passage, people))
+    pieces = few(every, _MOST_PIECES, invitation)
     pieces.sort(key=lambda piece: (piece.trust, piece.passage.at + piece.join.at))
     found: dict[str, list[_Piece]] = {}
     for piece in pieces:

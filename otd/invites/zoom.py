@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from otd.invites.invitation import ADDRESS_BLOCK, BODY_LINK, MOST_MEETINGS, Found, Invitation, Passage, evidence_of
+from otd.invites.invitation import ADDRESS_BLOCK, BODY_LINK, MOST_MEETINGS, Found, Invitation, Passage, evidence_of, few
 from otd.invites.links import Url, parameter
 from otd.invites.site import under
 from otd.invites.text import is_telephone
@@ -17,6 +17,7 @@ from otd.model import JoinInfo
 
 HOSTS = ("zoom.us", "zoom.com", "zoom.com.cn", "zoom-x.de", "zoomgov.com")
 CONNECTORS = ("zoomcrc.com", "zoomgov.com")
+_MOST_PIECES = 2 * MOST_MEETINGS
 _GOV_CONNECTOR = "sip.zoomgov.com"
 
 _PATH = re.compile(r"/(?:j|w|s|wc/join|wc)/([0-9]{9,11})(?:/(?:join|start))?/?")
@@ -65,7 +66,8 @@ class _Start(NamedTuple):
 
 def read(invitation: Invitation) -> list[Found]:
     """The Zoom meetings of an invitation, one for each id."""
-    pieces = [piece for passage in invitation.passages for piece in _pieces(passage, invitation)]
+    every = (piece for passage in invitation.passages for piece in _pieces(passage, invitation))
+    pieces = few(every, _MOST_PIECES, invitation)
     real = [piece for piece in pieces if not piece.reason]
     pieces = real or pieces[:1]  # a registration page beside the meeting says nothing more
     meetings: dict[str, list[_Piece]] = {}
