@@ -339,8 +339,11 @@ class _Preparing:
     def _addresses_in(self, text: str) -> list[Address]:
         """The addresses of a passage, while there is room for them."""
         found: list[Address] = []
+        if self._addresses <= 0:
+            self.cuts.append("addresses")
+            return found
         at = text.find("@")
-        for _ in range(min(self._addresses, _MOST_ANY)):
+        for _ in range(_MOST_ANY):
             if at < 0:
                 break
             if one := _address(text, at):

@@ -39,6 +39,15 @@ PIECES: dict[str, str] = {
     "mail addresses": "a{n}@example.com ",
     "SIP addresses": "sip:a{n}@example.com ",
     "gateways": "a{n}.example##1234 ",
+    "Zoom links in text": "https://zoom.us/j/{n:010} ",
+    "Teams links in text": _TEAMS + " ",
+    "Skype links in text": "https://meet.lync.com/a/b/A{n:07} ",
+    "Zoom addresses": "9{n:09}@zoomcrc.com ",
+    "Zoom addresses below ruled lines": "_" * 20 + "<br>" + "9{n:09}@zoomcrc.com " * 5,
+    "Webex addresses": "2512345{n:04}@a.webex.com ",
+    "tenants of other partners": "teams@a{n}.onpexip.com 1234567{n:04} ",
+    "tenants in quotations": "<blockquote>a{n:06}@t.plcm.vc 111 222 {n:03} 4<br>",
+    "links in comments left open": "<!-- a " + _link("https://example.com/{n}"),
     "wrapped links": _link(
         "https://a.safelinks.protection.outlook.com/?url=https%3A%2F%2Fexample.com%2F{n}&amp;data=b"
     ),
