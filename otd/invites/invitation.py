@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import islice
 from operator import attrgetter
 from string import ascii_letters, digits
@@ -123,8 +122,7 @@ class Signs(NamedTuple):
         return _NOTHING
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Invitation:
+class Invitation(NamedTuple):
     """What the readers of the platforms look at. `properties` have their names in lower case, the first value each.
 
     `platforms` are the names of those that anything in it points to. Links that point nowhere are left out. `cuts` says

@@ -184,7 +184,7 @@ def _blocks(text: str, links: list[RawLink], quotes: list[tuple[int, str]]) -> t
     """Cut the text at ruled lines and at changes of quoting."""
     cuts = list(quotes)
     for rule, run in _RULES:
-        if holds(text, rule):
+        if rule[0] in text and rule in text:
             cuts += [(found.start(), "") for found in run.finditer(text)]
     lines = "\n" + text  # a line's place in the text is that of the line end before it here
     if "-" in text and "\n----" in lines:
