@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from otd.dialplan.dialling import DialPlan, Step
-from otd.dialplan.rules import IDS, TEXTS, Rule, shipped
+from otd.dialplan.rules import IDS, PASSCODES, TEXTS, Rule, shipped
 from otd.dialplan.strings import domain, within
 
 Kind = Literal["unreachable", "overlapping", "broad", "not_allowed", "unknown"]
@@ -80,11 +80,22 @@ def _unknown(rule: Rule, known: frozenset[str]) -> Iterator[Finding]:
 
 def _unconfigured(step: Step) -> Iterator[Finding]:
     rule = step.rule
+    if frozenset() in _needs(step):
+        why = "its template needs the passcode, which include_passcode = false leaves out, so it never dials"
+        mend = 'include_passcode = true, or "{% if passcode %}" around it'
+        yield Finding(kind="unreachable", rule=rule.name, why=why, mend=mend)
     for names in step.template.needs:
         if names <= {"gateway", "company"} and not any(getattr(rule, name) for name in names):
             name = min(names, key=("gateway", "company").index)
             why = f"its template needs {name}, which is not given, so it never dials"
             yield Finding(kind="unreachable", rule=rule.name, why=why, mend=f'{name} = "..."')
+
+
+def _needs(step: Step) -> tuple[frozenset[str], ...]:
+    """What its template needs, of which a passcode that is left out gives nothing."""
+    if step.rule.include_passcode:
+        return step.template.needs
+    return tuple(names.difference(PASSCODES) for names in step.template.needs)
 
 
 def _broad(step: Step, plan: DialPlan) -> Iterator[Finding]:
@@ -164,7 +175,7 @@ def _covers(first: Step, second: Step) -> bool:
         return False
     if b.source in TEXTS and not b.platform and a.source not in TEXTS:
         return False  # the second also fits meetings in which no reader finds anything
-    return all(_given(names, a, second) for names in first.template.needs)
+    return all(_given(names, a, second) for names in _needs(first))
 
 
 def _given(names: frozenset[str], rule: Rule, second: Step) -> bool:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-import pytest
+from datetime import UTC, datetime, timedelta
+from itertools import product
 
-from otd.dialplan import plan, read_rules
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from otd.dialplan import dial, plan, read_rules
 from otd.dialplan.review import Finding, review
 from otd.dialplan.trial import Trial
-from otd.model import Dialled, DialString
+from otd.model import Dialled, DialString, JoinInfo, Meeting, NoJoin, Person
 
 
 def found(*tables: dict[str, object], allowed: tuple[str, ...] = ()) -> list[tuple[str, str, str]]:
@@ -71,6 +76,70 @@ def test_a_rule_that_may_get_its_turn_is_not_called_unreachable(
     assert not [one for one in kinds if one[0] == "unreachable" and one[1] == "later"]
 
 
+TABLES = st.fixed_dictionaries(
+    {
+        "template": st.sampled_from(
+            (
+                "{{ meeting_id }}@gw.example.com",
+                "{{ meeting_id }}.{{ passcode }}@gw.example.com",
+                "{{ meeting_id | default(vtc_id) }}@gw.example.com",
+                "{{ vtc_id }}{% if passcode %}.{{ passcode }}{% endif %}@gw.example.com",
+            )
+        )
+    },
+    optional={
+        "platform": st.sampled_from(("teams", "zoom", ["teams", "zoom"])),
+        "partner": st.sampled_from(("poly", "webex")),
+        "organiser": st.sampled_from(("internal", "external")),
+        "rooms": st.sampled_from((["attic"], ["attic", "cellar"])),
+        "include_passcode": st.booleans(),
+        "source": st.sampled_from(("join_url", "subject", "meeting_id")),
+        "pattern": st.sampled_from(("1", "(?P<meeting_id>[0-9]+)", "(?P<vtc_id>2)")),
+    },
+)
+IDS = (
+    {},
+    {"meeting_id": "1"},
+    {"vtc_id": "2"},
+    {"meeting_id": "1", "passcode": "3"},
+    {"meeting_id": "1", "vtc_id": "2"},
+)
+JOINS = [
+    NoJoin(reason="no_link"),
+    *(
+        JoinInfo(platform=platform, partner=partner, ids=tuple(sorted(ids.items())), join_url=url)
+        for platform, partner, ids, url in product(
+            ("teams", "zoom", "webex"), ("", "poly", "webex"), IDS, ("", "https://1")
+        )
+    ),
+]
+T0 = datetime(2026, 1, 5, 9, tzinfo=UTC)
+MEETINGS = [
+    Meeting(
+        id="m1",
+        uid="u1",
+        start=T0,
+        end=T0 + timedelta(hours=1),
+        subject=subject,
+        organizer=Person(address=f"ida@{host}"),
+    )
+    for subject, host in product(("", "1 and 2"), ("example.com", "fabrikam.example"))
+]
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(TABLES, min_size=2, max_size=3))
+def test_a_rule_that_is_called_unreachable_dials_nothing_whatever_comes(tables: list[dict[str, object]]) -> None:
+    rules, mistakes = read_rules([{"name": f"rule{n}", **table} for n, table in enumerate(tables)])
+    assume(mistakes == ())
+    ours = plan(rules, ("example.com",))
+    dead = {one.rule for one in review(ours) if one.kind == "unreachable" and one.other}
+
+    if dead:
+        for join, meeting, room in product(JOINS, MEETINGS, ("attic", "cellar", "")):
+            assert dial(join, meeting, ours, room=room).rule not in dead
+
+
 def test_a_site_rule_that_shuts_out_one_of_ours_is_named() -> None:
     assert found({"name": "zoom-h323", "enabled": True}) == [("unreachable", "zoom", "zoom-h323")]
     assert found({"name": "zoom-h323", "enabled": True, "rooms": "attic"}) == []
@@ -79,6 +148,20 @@ def test_a_site_rule_that_shuts_out_one_of_ours_is_named() -> None:
 def test_an_offer_without_its_gateway_never_dials() -> None:
     assert ("unreachable", "teams-join-by-id", "") in found({"name": "teams-join-by-id", "enabled": True})
     assert found({"name": "teams-join-by-id", "enabled": True, "gateway": "gw.example.com"}) == []
+
+
+NO_PASSCODE = {**TO_OURS, "template": "{{ meeting_id }}.{{ passcode }}@gw.example.com", "include_passcode": False}
+
+
+def test_a_rule_that_writes_the_passcode_and_leaves_it_out_never_dials() -> None:
+    assert ("unreachable", "ours", "") in found(NO_PASSCODE)
+    assert found({**NO_PASSCODE, "template": "{{ meeting_id }}{% if passcode %}.{% endif %}@gw.example.com"}) == []
+
+
+def test_a_rule_that_never_dials_shuts_out_no_other() -> None:
+    later = {**NO_PASSCODE, "name": "later", "include_passcode": True}
+
+    assert ("unreachable", "later", "ours") not in found(NO_PASSCODE, later)
 
 
 @pytest.mark.parametrize("table", [{"platform": "team"}, {"platform": ["teams", "skpe"]}, {"partner": "polycom"}])
