@@ -142,7 +142,12 @@ def _first(source: str, begin: int) -> int:
 
 _TAG = rf"""<(?=[a-z/])(?:/(?:{_NAMES}|a)\s{{0,9}}|(?:{_NAMES})(?=[\s>/])[^<>"]*+(?:"[^"]*+"[^<>"]*+)*+)>"""
 _TAG_RUNS_ON = re.compile(_TAG, re.I)
-_ANCHOR = re.compile(r"""<a\s((?:[^<>"']++|"[^"]*+"|'[^']*+')*+)>""", re.I)
+# Styles and comments, to the end of the source if they are left open: an anchor in them is none.
+_NO_TEXT = (
+    r"<style[\s>](?:[^<]++|<(?!/style))*+(?:</style|\Z)"
+    r"|<!--(?!-?>)(?:[^-]++|-(?!-!?>))*+(?:--!?>|\Z)"
+)
+_ANCHOR = re.compile(rf"""{_NO_TEXT}|<a\s((?:[^<>"']++|"[^"]*+"|'[^']*+')*+)>""", re.I)
 _PRE, _PRE_END = re.compile(r"<pre[\s>]", re.I), re.compile(r"</pre", re.I)
 _BLOCKQUOTE = re.compile(r"<(/?)blockquote(?:>|(?=\s))", re.I)
 _FORGED = re.compile(r"&#(?:0*31|[xX]0*1[fF])(?![0-9a-fA-F]);?")
@@ -153,6 +158,8 @@ def parsed(source: str, wanted: Wanted, *, most: int = MAX_LINKS) -> tuple[str, 
     hrefs: list[str] = []
 
     def mark(anchor: re.Match[str]) -> str:
+        if anchor[1] is None:
+            return anchor[0]
         href = _HREF.match(anchor[1])
         if href is None or len(hrefs) >= most or not wanted(address := _address(href[1])):
             return ""
