@@ -30,6 +30,7 @@ _ADDRESS_TAIL = re.compile(r"://[!#-&(-;=?-\[\]-~]+")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,20}\Z")
 _BRACKETED = re.compile(r"<(?=[a-z])((?:mailto|sips?|h323|tel|callto|pexip|msteams|zoommtg|im):[^<>\s]{1,2000})>", re.I)
 _CLOSING = ".,;)]!?*_"
+_NOT_WANTED = 10  # so many addresses written out may stand beside those that are wanted
 
 _RULES = tuple(
     (rule, re.compile(re.escape(rule) + re.escape(rule[0]) + "*+"))
@@ -148,8 +149,8 @@ def _lift(text: str, hrefs: list[str]) -> tuple[str, list[RawLink], list[tuple[i
 def _marked(text: str, hrefs: list[str], wanted: Callable[[str], bool], most: int) -> tuple[str, bool]:
     """The text with marks for the addresses written out in it; those that are wanted go to the others. Where there are
     too many it ends before the next one, and is said to be cut."""
-    written = list(islice(_written_links(text), 2 * most + 1))
-    cut = len(written) > 2 * most
+    written = list(islice(_written_links(text), most + _NOT_WANTED + 1))
+    cut = len(written) > most + _NOT_WANTED
     if cut:
         text = text[: written.pop()[0]]
     if "<" in text:
