@@ -21,8 +21,8 @@ QUOTED = 10
 # No invitation needs as many; what comes after them is not looked at, so that no text takes long, and the invitation is
 # said to be cut.
 MOST_MEETINGS = 3  # of one platform
-_MOST_LINKS = 16  # that point to a platform
-_MOST_STEPS = 40  # links, each with the wrappers around it; in a short body fewer, see _room
+_MOST_LINKS = 20  # that point to a platform
+_MOST_LOOKED_AT = 40  # links, and wrappers around them; in a short body fewer, see _room
 _MOST_OTHERS = 24  # links that are not http(s)
 _MOST_ADDRESSES = 32
 _MOST_ANY = 12  # addresses in one passage; for so many characters more only those that people do not have
@@ -255,16 +255,19 @@ class _Preparing:
     def __init__(self, site: Site, signs: Signs, size: int) -> None:
         self._site, self._signs = site, signs
         # How many more may come.
-        self.most = self._steps = _room(_MOST_STEPS, size)
-        self._links = min(_MOST_LINKS, self._steps)
+        self.most = self._wrappers = _room(_MOST_LOOKED_AT, size)
+        self._links = min(_MOST_LINKS, self.most)
         self._others, self._addresses = _MOST_OTHERS, _MOST_ADDRESSES
         self.names: set[str] = set()
         self.cuts: list[str] = []
 
     def field(self, source: str, value: str) -> Iterator[Passage]:
         if _may_lead(value):
-            self._links, self._steps = self._links + 1, self._steps + 1  # room for a link of its own
-            for block in texts.read(value[:_MAX_FIELD], html=False, wanted=self.wants).blocks:
+            self._links, self._wrappers = self._links + 1, self._wrappers + 1  # room for a link of its own
+            read = texts.read(value[:_MAX_FIELD], html=False, wanted=self.wants, most=self.most)
+            if read.cut:
+                self.cuts.append("links")
+            for block in read.blocks:
                 yield self.passage(source, block)
 
     def wants(self, address: str) -> bool:
@@ -294,14 +297,14 @@ class _Preparing:
                 self.names.add(name)
                 marked = True
         for raw, place in block.links:
-            if self._links <= 0 or self._steps <= 0:
+            if self._links <= 0 or self._wrappers <= 0:
                 self.cuts.append("links")
                 break
             link = unwrap(raw, place - block.at)
             if link is None:
                 others += self._other(raw, place - block.at)
                 continue
-            self._steps -= 1 + len(link.wrappers)
+            self._wrappers -= len(link.wrappers)
             if (names := self._of_link(link)) or marked:
                 self._links -= 1
                 self.names |= names

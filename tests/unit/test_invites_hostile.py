@@ -113,6 +113,18 @@ def test_a_meeting_below_too_many_others_is_missed_and_the_reason_is_given() -> 
     assert read(replace(meeting, properties=hidden), SITE).reason == "body_cut"
 
 
+def test_an_ordinary_text_with_every_link_wrapped_is_read_whole() -> None:
+    wrapped = (
+        "Label<https://eur03.safelinks.protection.outlook.com/?url={url}&data=" + "05%7C02" * 20 + "&reserved=0>\n"
+    )
+    pages = "".join(wrapped.format(url=f"https%3A%2F%2Fa.example%2Fpage{n}") for n in range(9))
+    teams = "https%3A%2F%2Fteams.microsoft.com%2Fl%2Fmeetup-join%2F19%253ameeting_00000077%2540thread.v2%2F0"
+    body = f"Agenda\n{pages}{wrapped.format(url=teams)}"
+
+    assert read(a_meeting(body, html=False), SITE).reason == "link_only"
+    assert read(a_meeting(f"{body}700445566@t.plcm.vc\n119 300 482 2\n", html=False), SITE).reason == ""
+
+
 def test_no_flood_of_older_meetings_keeps_the_location_from_being_read() -> None:
     head = "<p>From: a</p><p>Sent: 1 May 2026 10:00</p><p>To: b</p>"
     body = "".join(f"{head}{TEAMS.format(n=n)}{BLOCK}" for n in range(30))
