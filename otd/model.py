@@ -681,6 +681,7 @@ class Work:
     attempt: int  # failures in a row so far
     due: datetime
     lease_until: datetime
+    hinted: bool = False  # it is due because of a hint, not only in its turn
 
     @property
     def key(self) -> str:

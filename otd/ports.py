@@ -345,7 +345,7 @@ class Store(Protocol):
 
     def finish(self, work: Work, settled: Settled) -> None:
         """Give the lease back, if this claim still holds. A hint that came meanwhile makes the row due at once
-        (a `refresh` whose hints came while it ran: five seconds later). Parked rows stay until `unpark`, or until
+        (a `refresh` that ran for a hint: five seconds later). Parked rows stay until `unpark`, or until
         `settled.rest`, or without one a day or `settled.after` has passed, whichever is longer. Jitter shortens what
         is due in half a minute or later. The requests, and what went wrong, are the lane's too: see otd.pacing."""
         ...

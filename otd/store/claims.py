@@ -42,7 +42,7 @@ from otd.store.transaction import Transaction, greatest, least, line
 
 MANY = 100  # new rows at once, from which on PostgreSQL has to know of them to claim well
 PARKED = timedelta(days=1)  # a parked row is tried again after this; a caller may ask for longer
-AGAIN: Mapping[str, timedelta] = {"refresh": timedelta(seconds=5)}  # a run that was hinted meanwhile: how soon again
+AGAIN: Mapping[str, timedelta] = {"refresh": timedelta(seconds=5)}  # how soon after a run for a hint the next one
 JITTER = 0.1  # the share of a period by which it may become shorter
 EXACT = timedelta(
     seconds=30
@@ -162,7 +162,7 @@ def _hinted(now: ColumnElement[int]) -> Update:
 def claim(tx: Transaction, owner: str, limit: int, lease: timedelta, kinds: tuple[WorkKind, ...]) -> tuple[Work, ...]:
     """See `otd.ports.Store.claim`. The caps hold because whoever claims has locked the lanes it claims from first."""
     rooms = _room_in_lanes(tx)
-    chosen: dict[str, int] = {}  # when it was due
+    chosen: dict[str, tuple[int, bool]] = {}  # when it was due, and whether it was hinted
     while len(chosen) < limit and any(room > 0 for room in rooms.values()):
         found = tx.connection.execute(
             _overdue(tx.now),
@@ -175,7 +175,7 @@ def claim(tx: Transaction, owner: str, limit: int, lease: timedelta, kinds: tupl
         ).all()
         for row in found:
             if rooms[row.lane] > 0:
-                chosen[row.key] = row.due
+                chosen[row.key] = row.due, row.again is not None
             rooms[row.lane] -= 1
         if all(rooms[row.lane] >= 0 for row in found):
             break  # nothing was left out for want of room in its lane, so there is nothing else to be found
@@ -183,7 +183,7 @@ def claim(tx: Transaction, owner: str, limit: int, lease: timedelta, kinds: tupl
         return ()
     leased = {"keys": list(chosen), "owner_is": owner, "length": span(lease)}
     claimed = tx.connection.execute(_leased(tx.now), leased).all()
-    return tuple(_work(row, chosen[row.key]) for row in sorted(claimed, key=lambda row: (chosen[row.key], row.key)))
+    return tuple(_work(row, *chosen[row.key]) for row in sorted(claimed, key=lambda row: (chosen[row.key], row.key)))
 
 
 def _room_in_lanes(tx: Transaction) -> dict[str, int]:
@@ -212,10 +212,10 @@ def _counts(now: ColumnElement[int]) -> ColumnElement[bool]:
 
 
 @cache
-def _overdue(now: ColumnElement[int]) -> Select[str, str, int]:
+def _overdue(now: ColumnElement[int]) -> Select[str, str, int, int | None]:
     """What could be claimed, the longest overdue first; rows that another transaction is writing are left to it."""
     return (
-        select(work.c.key, work.c.lane, work.c.due)
+        select(work.c.key, work.c.lane, work.c.due, work.c.again)
         .where(
             work.c.due <= now,
             # In this form no index but that of `due` fits: any other would have all that is overdue sorted each time.
@@ -352,7 +352,7 @@ def finish(tx: Transaction, item: Work, settled: Settled, rng: random.Random) ->
         _mine(item)
         | {
             "after": _shortened(settled, rng),
-            "gap": span(AGAIN.get(item.kind, timedelta(0))),
+            "gap": span(AGAIN.get(item.kind, timedelta(0)) if item.hinted else timedelta(0)),
             "its_error": line(settled.error),
             "its_code": line(settled.code, 64),
             "its_mend": line(settled.mend),
@@ -490,7 +490,7 @@ def lane_states(tx: Transaction) -> tuple[LaneState, ...]:
     )
 
 
-def _work(row: Any, due: int) -> Work:
+def _work(row: Any, due: int, hinted: bool) -> Work:
     return Work(
         kind=row.kind,
         name=row.name,
@@ -499,4 +499,5 @@ def _work(row: Any, due: int) -> Work:
         attempt=row.attempt,
         due=at(due),
         lease_until=at(row.lease_until),
+        hinted=hinted,
     )

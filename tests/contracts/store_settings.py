@@ -26,7 +26,14 @@ class SettingsContract(StoreCase):
     def test_a_new_room_is_due_now_in_its_calendars_lane(self) -> None:
         self.adopt()
         assert self.claim_one() == Work(
-            kind="refresh", name="room1", lane="office", token=1, attempt=0, due=T0, lease_until=T0 + LEASE
+            kind="refresh",
+            name="room1",
+            lane="office",
+            token=1,
+            attempt=0,
+            due=T0,
+            lease_until=T0 + LEASE,
+            hinted=True,
         )
 
     def test_a_new_endpoint_is_due_now_in_its_pools_lane(self) -> None:

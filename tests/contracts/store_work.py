@@ -223,13 +223,28 @@ class WorkContract(StoreCase):
         self.store.finish(work, Settled(after=HOUR))
         assert self.names() == ["codec1"]
 
-    def test_a_hint_while_a_refresh_runs_lets_it_run_again_five_seconds_later(self) -> None:
+    def test_a_hint_while_a_hinted_refresh_runs_lets_it_run_again_five_seconds_later(self) -> None:
         self.adopt()
+        self.store.hint("refresh", "room1")
         work = self.claim_one()
         self.store.hint("refresh", "room1")
         self.pass_time(SECOND)
         self.store.finish(work, Settled(after=HOUR))
         assert self.store.next_due() == T0 + 6 * SECOND
+        self.pass_time(5 * SECOND)
+        again = self.claim_one()
+        self.store.hint("refresh", "room1")
+        self.store.finish(again, Settled(after=HOUR))
+        assert self.store.next_due() == T0 + 11 * SECOND
+
+    def test_a_hint_while_a_refresh_runs_in_its_turn_lets_it_run_again_at_once(self) -> None:
+        self.adopt()
+        self.run(after=HOUR)
+        self.pass_time(HOUR)
+        work = self.claim_one()
+        self.store.hint("refresh", "room1")
+        self.store.finish(work, Settled(after=HOUR))
+        assert self.names() == ["room1"]
 
     def test_a_hint_before_the_claim_is_served_by_it(self) -> None:
         self.adopt(rooms=0, endpoints=(an_endpoint(),))
