@@ -6,6 +6,7 @@ A link with an MTID alone holds no number: the number stands only on the page be
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from otd.invites.invitation import ADDRESS_BLOCK, BODY_LINK, MOST_MEETINGS, Found, Invitation, Passage, evidence_of, few
@@ -100,7 +101,7 @@ def _of_address(user: str, domain: str) -> _Join | None:
 def read(invitation: Invitation) -> list[Found]:
     """The Webex meetings of an invitation, one for each number or personal room."""
     people = frozenset(invitation.people())
-    every = (piece for passage in invitation.passages for piece in _pieces(passage, people))
+    every = (piece for passage in invitation.passages for piece in _pieces(passage, people, invitation))
     pieces = few(every, _MOST_PIECES, invitation)
     pieces.sort(key=lambda piece: (piece.trust, piece.passage.at + piece.join.at))
     found: dict[str, list[_Piece]] = {}
@@ -118,15 +119,19 @@ def read(invitation: Invitation) -> list[Found]:
     return [_found(mine) for mine in (*found.values(), bare) if mine]
 
 
-def _pieces(passage: Passage, people: frozenset[str]) -> list[_Piece]:
-    joins: list[_Join] = []
-    for link in passage.links:
-        if join := _of_link(link):
-            joins.append(join)
+def _joins(passage: Passage, people: frozenset[str]) -> Iterator[_Join]:
+    """What the addresses and links of a passage say; an address can be dialled, so that it comes first."""
     for address in passage.addresses:
         join = _of_address(address.user, address.domain) if under(address.domain, DOMAINS) else None
         if join and f"{address.user}@{address.domain}".lower() not in people:
-            joins.append(join._replace(at=address.at))
+            yield join._replace(at=address.at)
+    for link in passage.links:
+        if join := _of_link(link):
+            yield join
+
+
+def _pieces(passage: Passage, people: frozenset[str], invitation: Invitation) -> list[_Piece]:
+    joins = few(_joins(passage, people), _MOST_PIECES, invitation)
     if not joins:
         return []
     named = {join.number for join in joins if join.number}

@@ -91,14 +91,16 @@ def _pieces(passage: Passage, invitation: Invitation) -> list[_Piece]:
             merged.append([start])
         else:
             invitation.cuts.append("meetings")
+            break
     pieces = []
     for n, group in enumerate(merged):
         begin = min(one.at for one in group) if n else 0
         end = min(one.at for one in merged[n + 1]) if n + 1 < len(merged) else len(passage.text) + 1
         pieces.append(_piece(passage.part(begin, end) if len(merged) > 1 else passage, group))
     # An address of one meeting below the link of another: neither is more likely to be meant.
-    linked = any(piece.url and not piece.sip for piece in pieces)
-    return [piece._replace(contradicted=linked and bool(piece.sip) and not piece.url) for piece in pieces]
+    if not any(piece.url and not piece.sip for piece in pieces):
+        return pieces
+    return [piece._replace(contradicted=bool(piece.sip) and not piece.url) for piece in pieces]
 
 
 def _starts(passage: Passage) -> list[_Start]:
