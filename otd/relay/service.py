@@ -207,7 +207,11 @@ class Relay:
             driver.put(endpoint, bookings, within=deadline.left())
         found = driver.read(endpoint, within=deadline.left())
         receipt = self._compare(delivery, driver.seen(endpoint, bookings), found)
-        return replace(receipt, facts=self._facts(driver, delivery, deadline)) if delivery.verb == "read" else receipt
+        if delivery.verb != "read" or self._lanes.is_awaited(endpoint.name):
+            return (
+                receipt  # a list that waits goes before what takes an endpoint seconds to say, and is looked at later
+            )
+        return replace(receipt, facts=self._facts(driver, delivery, deadline))
 
     def _facts(self, driver: EndpointDriver, delivery: Delivery, deadline: Deadline) -> Facts | None:
         """What the endpoint is; None when it would not say, which takes nothing from what was read of its list."""
@@ -376,6 +380,12 @@ class _Lanes:
     def __init__(self) -> None:
         self._guard = threading.Lock()
         self._lanes: dict[str, _Lane] = {}
+
+    def is_awaited(self, endpoint: str) -> bool:
+        """Whether somebody waits who is to go first."""
+        with self._guard:
+            lane = self._lanes.get(endpoint)
+            return lane is not None and lane.urgent > 0
 
     @contextmanager
     def of(self, endpoint: str, *, first: bool) -> Iterator[None]:

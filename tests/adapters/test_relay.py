@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -12,9 +13,9 @@ from threading import Barrier
 import pytest
 
 from otd.bus.local import LocalBus
-from otd.endpoints.memory import MemoryDriver
+from otd.endpoints.memory import MemoryDriver, MemorySeen
 from otd.errors import BadSetting, Busy, Denied, OtdError, Unreachable, Unsupported, Untrusted
-from otd.model import Difference, Duty, Endpoint, Hello, Receipt
+from otd.model import Difference, Duty, Endpoint, Facts, Hello, Receipt
 from otd.ports import EndpointDriver
 from otd.relay.memory import Memory
 from otd.relay.service import Relay
@@ -61,6 +62,40 @@ def a_relay_process(
         memory=memory or Memory(),
         clock=clock,
     )
+
+
+class Asked(MemoryDriver):
+    """One whose first look takes until it is told to go on, and that counts how often it was asked for facts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.go_on, self.facts_asked = threading.Event(), threading.Event(), 0
+
+    def read(self, endpoint: Endpoint, *, within: timedelta) -> tuple[MemorySeen, ...]:
+        self.begun.set()
+        self.go_on.wait(10)
+        return super().read(endpoint, within=within)
+
+    def facts(self, endpoint: Endpoint, *, within: timedelta) -> Facts:
+        self.facts_asked += 1
+        return super().facts(endpoint, within=within)
+
+
+def test_a_look_asks_for_no_facts_while_a_list_waits_for_its_end(bus: LocalBus, clock: FixedClock) -> None:
+    driver = Asked()
+    relay = a_relay_process(bus, driver, clock)
+    look = threading.Thread(target=relay.handle, args=(a_delivery(verb="read", bookings=THREE),))
+    put = threading.Thread(target=relay.handle, args=(a_delivery(bookings=THREE),))
+    look.start()
+    assert driver.begun.wait(10)
+    put.start()
+    time.sleep(0.3)  # it waits
+    driver.go_on.set()
+    look.join(10)
+    put.join(10)
+    assert driver.facts_asked == 0
+    relay.handle(a_delivery(verb="read", bookings=THREE))
+    assert driver.facts_asked == 1
 
 
 def test_a_list_that_was_read_back_is_confirmed(relay: Relay, driver: MemoryDriver) -> None:
