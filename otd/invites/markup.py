@@ -25,13 +25,16 @@ Wanted = Callable[[str], bool]
 
 # Possessive, and never over a "<" outside quotes: linear in whatever is thrown at them.
 _NAMES = r"span|o:p|font|b|i|u|em|strong|small|big|sub|sup|ins|del|code|bdo|bdi|nobr|mark|label|tt|st1:\w{1,20}"
-_VALUE = r"""(?:"[^"]*+"|'[^']*+'|[^\s"'<>]++)"""
 _NAME = r"[hH][rR][eE][fF]"
-_TO_HREF = (
-    rf"""(?:\s*+(?!{_NAME}[\s=])[^\s"'<>=]++(?:\s*+=\s*+{_VALUE})?+)*+"""  # other attributes
-    rf"""\s*+{_NAME}\s*+=\s*+({_VALUE})"""
-)
-_HREF = re.compile(_TO_HREF)
+
+
+def _to_href(value: str) -> str:
+    """A pattern from an anchor's first attribute to the value of its href."""
+    others = rf"""(?:\s*+(?!{_NAME}[\s=])[^\s"'<>=]++(?:\s*+=\s*+{value})?+)*+"""
+    return rf"{others}\s*+{_NAME}\s*+=\s*+({value})"
+
+
+_HREF = re.compile(_to_href(r"""(?:"[^"]*+"|'[^']*+'|[^\s"'<>]++)"""))
 _REFERENCE = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,31});")
 
 
@@ -59,10 +62,12 @@ def _address(attribute: str) -> str:
 _RUNS_ON_AS_IS = rf"</?(?:{_NAMES}|a)(?=[\s>/])[^>]*+>"
 _COMMENT = r"!--(?!-?>)[^-]*+(?:-(?!->)[^-]*+)*+-->"
 _STYLE = r"style(?=[\s>])[^<>]*+>[^<]*+</style>"
+# A value that is not closed within its tag is none: the text behind it is still to be read.
+_HREF_IN_TAG = _to_href(r"""(?:"[^">]*+"|'[^'>]*+'|[^\s"'<>]++)""")
 # Anchors, what is left out, and (whatever else this finds) what only a parser can tell; common tags are ruled out
 # first, which is faster.
 _TELLING = re.compile(
-    rf"<(?!/?(?:span|o:p|p[ >]|d|br|t[dr])|/[ahb]>)(?:a\s(?:{_TO_HREF})?+[^>]*+(>)|({_COMMENT}|{_STYLE})"
+    rf"<(?!/?(?:span|o:p|p[ >]|d|br|t[dr])|/[ahb]>)(?:a\s(?:{_HREF_IN_TAG})?+[^>]*+(>)|({_COMMENT}|{_STYLE})"
     r"|/?(?:[^a-z/]|\Z|pre|blockq|s(?:cript|tyle|elect|vg)|t(?:itle|extarea|emplate)|head[\s>]|listing|xmp|plaintext|i(?:frame|mage)"
     r"|no(?:embed|frames)|math|frameset))"
 )

@@ -106,6 +106,15 @@ def test_the_text_is_what_a_person_sees(source: str, text: str) -> None:
     assert "\n".join(block.text for block in read(source, html=True, wanted=everything).blocks) == text
 
 
+@pytest.mark.parametrize("attribute", ["href", "style"])
+def test_text_behind_an_attribute_that_is_left_open_is_still_read(attribute: str) -> None:
+    source = f'<p><a {attribute}="https://zoom.us/j/1></p><p>one</p><p><a href="https://zoom.us/j/2">two</a></p>'
+    body = read(source, html=True, wanted=everything)
+
+    assert [block.text for block in body.blocks] == ["one\ntwo"]
+    assert [address for block in body.blocks for address, _ in block.links] == ["https://zoom.us/j/2"]
+
+
 def test_a_mark_cannot_be_forged_by_character_references() -> None:
     for forged in ("&#31;0&#31;", "&#x1f;0&#x1F;", "&#031;q(&#31;", "\x1f0\x1f"):
         body = read(f'<a href="https://zoom.us/j/1">x</a><pre>{forged * 3}</pre>', html=True, wanted=everything)
