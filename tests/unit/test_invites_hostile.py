@@ -113,6 +113,15 @@ def test_a_meeting_below_too_many_others_is_missed_and_the_reason_is_given() -> 
     assert read(replace(meeting, properties=hidden), SITE).reason == "body_cut"
 
 
+def test_an_address_that_stands_there_twice_is_not_its_own_id() -> None:
+    twice = f"<body>{TEAMS.format(n=77)}<p>700445566@t.plcm.vc 700445566@t.plcm.vc</p>"
+    join = read(a_meeting(f"{twice}<p>Video ID: 119 300 482 2</p>"), SITE)
+
+    assert isinstance(join, JoinInfo)
+    assert join.id("vtc_id") == "1193004822"
+    assert read(a_meeting(twice), SITE).reason == "id_redacted"
+
+
 def test_an_ordinary_text_with_every_link_wrapped_is_read_whole() -> None:
     wrapped = (
         "Label<https://eur03.safelinks.protection.outlook.com/?url={url}&data=" + "05%7C02" * 20 + "&reserved=0>\n"
