@@ -216,8 +216,8 @@ def _is_tenant(address: Address, group: str, infos: list[Interop], invitation: I
 def _first_group(text: str, start: int) -> str:
     """The id behind an address: the first group of at least seven digits in the next lines, if it can be an id at all.
 
-    A group behind + or a comma is a phone number, one before # a phone conference id, one before @ an address once more:
-    they look alike.
+    A group behind + or a comma is a phone number, one before # a phone conference id, one before @ an address: all
+    look alike.
     """
     near = _NEXT_LINES.match(text, start, start + 400)
     group = _GROUP.search(near[0]) if near else None
