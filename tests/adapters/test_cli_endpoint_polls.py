@@ -62,6 +62,9 @@ class Quiet:
     def fetched(self, fetch: object) -> None:
         pass
 
+    def shows(self, expires: object) -> None:
+        pass
+
 
 def a_list(name: str, password_hash: str) -> Delivery:
     endpoint = an_endpoint(name=name, kind="polycom", username=name, password_hash=password_hash, mailbox="board")

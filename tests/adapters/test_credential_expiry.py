@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from cryptography.x509.oid import NameOID
 from otd.calendars.access import GraphAccess
 from otd.calendars.expiry import credential_expiry
 from otd.errors import BadSetting
-from tests.adapters.cli import Otd, an_installation, otd
+from otd.store.sql import SqlStore
+from tests.adapters.cli import KEY, Otd, an_installation, otd
 from tests.adapters.mailboxes import SecretsOf
 
 __all__ = ["otd"]
@@ -113,6 +115,7 @@ def test_check_and_status_say_when_a_secret_ends(otd: Otd, tmp_path: Path) -> No
     said = otd("check")
     assert f"the secret ends on {soon}" in " ".join(said.out.split())
     assert f"in {(datetime.combine(NOW.date() + 10 * DAY, time(0), UTC) - NOW).days} days" in said.out
+    SqlStore(f"sqlite:///{tmp_path / 'otd.db'}", base64.urlsafe_b64decode(KEY)).close()
     shown = otd("status")
     assert "The secret of office ends in" in shown.out
     assert soon in shown.out
