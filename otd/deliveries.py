@@ -19,6 +19,7 @@ ELSEWHERE: frozenset[Outcome] = frozenset({"unreachable", "not_for_me"})  # anot
 PERMANENT: frozenset[Outcome] = frozenset({"denied", "untrusted", "unsupported"})
 NO_RELAY = timedelta(minutes=1)  # a relay that comes back makes its pool's endpoints due by itself
 ALIVE = timedelta(seconds=15)  # a relay that said nothing for this long is taken to be gone
+TALKING = timedelta(seconds=8)  # one that said nothing for this long has missed a hello, of which it says one in five
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,8 +110,7 @@ def step(state: EndpointState, relays: Sequence[RelayState], now: datetime, timi
     if findings.is_refused_elsewhere(state) and (receipt is None or receipt.outcome not in PERMANENT):
         return _refused_elsewhere(state, timing)
     if sent is not None and (receipt is None or receipt.sequence < sent.sequence):
-        takers = tuple(relay.name for relay in living if relay.started_at is None or relay.started_at <= sent.at)
-        return _unanswered(state, desired, sent, alive, takers, now, timing)
+        return _unanswered(state, desired, sent, living, now, timing)
     if receipt is None:
         return Send(verb=_aim(state))
     if receipt.outcome in PERMANENT:
@@ -299,22 +299,28 @@ def _unanswered(
     state: EndpointState,
     desired: Desired,
     sent: Sent,
-    alive: tuple[str, ...],
-    takers: tuple[str, ...],
+    living: tuple[RelayState, ...],
     now: datetime,
     timing: Timing,
 ) -> Step:
-    """Wait for the answer, unless there is a newer list, or whoever took it is gone or silent for too long. `takers`
-    are the living relays that were there when it was sent."""
+    """Wait for the answer, unless there is a newer list, or whoever took it is gone or silent for too long. Then it is
+    for another relay; not for one that has missed a hello, where there is one that has not: it may have died."""
+    alive = tuple(relay.name for relay in living)
     if sent.revision < desired.revision:
         return Send(verb=_aim(state), relay=_reaching(state, alive, desired.revision))
     overdue = sent.at + timing.answer
+    takers = tuple(relay.name for relay in living if relay.started_at is None or relay.started_at <= sent.at)
     taker_is_gone = sent.relay not in takers if sent.relay else not takers
     if now < overdue and not taker_is_gone:
         return Wait(after=overdue - now)
-    others = tuple(name for name in alive if name != sent.relay) or alive
+    talking = tuple(relay.name for relay in living if relay.last_seen and now - relay.last_seen < TALKING)
+    others = next(filter(None, (_without(talking, sent.relay), _without(alive, sent.relay))), alive)
     verb = sent.verb if _aim(state) == "put" else "read"
     return Send(verb=verb, relay=_rotate(others, sent.sequence))
+
+
+def _without(names: tuple[str, ...], name: str) -> tuple[str, ...]:
+    return tuple(one for one in names if one != name)
 
 
 def _confirmed(state: EndpointState, receipt: Receipt, alive: tuple[str, ...], now: datetime, timing: Timing) -> Step:
@@ -323,7 +329,7 @@ def _confirmed(state: EndpointState, receipt: Receipt, alive: tuple[str, ...], n
     due = receipt.at + (min(timing.learn, timing.verify) if unknown else timing.verify)
     if now < due and not _has_restarted(state, receipt):
         return Wait(after=due - now)
-    others = tuple(name for name in alive if name != receipt.relay) or alive
+    others = _without(alive, receipt.relay) or alive
     return Send(verb="read", relay=_rotate(others, receipt.sequence))
 
 

@@ -122,6 +122,16 @@ def test_an_unanswered_delivery_is_waited_for_and_then_sent_through_another_rela
     assert next_step(state, after=15 * SECOND) == Send(verb="put", relay="relay2")
 
 
+@pytest.mark.parametrize("sequence", [4, 5])
+def test_what_is_unanswered_goes_to_no_relay_that_has_missed_a_hello_while_another_talks(sequence: int) -> None:
+    now = T0 + 15 * SECOND
+    dying, talking = a_relay("relay1", last_seen=T0 + 3 * SECOND), a_relay("relay2", last_seen=T0 + 13 * SECOND)
+    unanswered = a_state(sent=a_sent(sequence=sequence))
+    assert step(unanswered, (dying, talking), now, TIMING) == Send(verb="put", relay="relay2")
+    alone = (replace(talking, last_seen=T0 + 3 * SECOND), dying)
+    assert isinstance(step(unanswered, alone, now, TIMING), Send)
+
+
 def test_a_delivery_to_a_relay_that_is_gone_is_sent_through_another_at_once() -> None:
     assert next_step(a_state(sent=a_sent(relay="relay1")), a_relay("relay2")) == Send(verb="put", relay="relay2")
 
