@@ -64,6 +64,11 @@ from otd.model import (
 )
 
 
+def never() -> bool:
+    """Nothing speaks against it."""
+    return False
+
+
 class Clock(Protocol):
     """What time it is."""
 
@@ -162,10 +167,11 @@ class EndpointDriver(Protocol):
         """What `read` should give back after `put` of these bookings. Pure."""
         ...
 
-    def facts(self, endpoint: Endpoint, *, within: timedelta) -> Facts:
-        """What the endpoint is. What seldom changes may be kept from an earlier call while the endpoint did neither
-        restart nor fail; `uptime` is always new. `clock_offset` is measured by this machine's clock. An endpoint in
-        mode deliver may be asked on the way to tell us of restarts."""
+    def facts(self, endpoint: Endpoint, *, within: timedelta, unless: Callable[[], bool] = never) -> Facts:
+        """What the endpoint is; it takes some of them seconds to say, one request after the other. Raises TimeoutError
+        before the next request when it is not to be asked any more, as `unless` says. What seldom changes may be kept
+        from an earlier call while the endpoint did neither restart nor fail; `uptime` is always new. `clock_offset` is
+        measured by this machine's clock. An endpoint in mode deliver may be asked on the way to tell us of restarts."""
         ...
 
     def leave(self, endpoint: Endpoint, *, within: timedelta) -> None:

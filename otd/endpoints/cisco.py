@@ -22,7 +22,7 @@ from otd.endpoints.cisco_line import SPACING, STALE, Accounts, Line, Paces, Sess
 from otd.endpoints.trusting import Trusting
 from otd.errors import Denied, Missing, OtdError, Unsupported
 from otd.model import Booking, Endpoint, Facts
-from otd.ports import Hooks, Pins, Secrets
+from otd.ports import Hooks, Pins, Secrets, never
 
 _LEARN_EVERY = timedelta(days=1)
 _SLACK = timedelta(seconds=5)  # uptimes are whole seconds, and asking takes time
@@ -79,10 +79,10 @@ class CiscoDriver:
     def seen(self, endpoint: Endpoint, bookings: tuple[Booking, ...]) -> tuple[CiscoSeen, ...]:
         return tuple(documents.seen(booking) for booking in bookings)
 
-    def facts(self, endpoint: Endpoint, *, within: timedelta) -> Facts:
+    def facts(self, endpoint: Endpoint, *, within: timedelta, unless: Callable[[], bool] = never) -> Facts:
         """One request tells whether it restarted; only then, after a failure, once a day, and while something is to be
         mended there, the rest is asked for."""
-        with self._line(endpoint, within) as line:
+        with self._line(endpoint, within, unless) as line:
             software, unit = pages.unit(line.get(pages.UNIT_PATH), endpoint.name)
             known = self._known.get(endpoint.name)
             if known is None or not known.wholly or _restarted(known, unit) or _is_old(known):
@@ -110,7 +110,7 @@ class CiscoDriver:
             self._known.pop(endpoint, None)
             self._interface.pop(endpoint, None)
 
-    def _line(self, endpoint: Endpoint, within: timedelta) -> Line:
+    def _line(self, endpoint: Endpoint, within: timedelta, unless: Callable[[], bool] = never) -> Line:
         return Line(
             endpoint,
             trust=self._trusting.of(endpoint),
@@ -119,6 +119,7 @@ class CiscoDriver:
             sessions=self._sessions,
             within=within,
             failed=self.forget,
+            unless=unless,
         )
 
     # writing ------------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from otd.endpoints import cisco_facts as facts
 from otd.errors import BadSetting, Denied, Garbled, OtdError, Unreachable
 from otd.model import Endpoint
 from otd.outbound import Answer, Deadline, Http, Trust
-from otd.ports import Secrets
+from otd.ports import Secrets, never
 
 SPACING = timedelta(seconds=1)
 STALE = timedelta(seconds=60)  # a session that is older belongs to no call any more: none takes that long
@@ -112,7 +112,7 @@ class Sessions:
 
 class Line:
     """The requests of one call: `with Line(...) as line: line.get(...)`. `failed` is told when it ends with an error
-    other than a refusal."""
+    other than a refusal. `unless` ends it before its next request, with TimeoutError."""
 
     def __init__(
         self,
@@ -124,7 +124,9 @@ class Line:
         sessions: Sessions,
         within: timedelta,
         failed: Callable[[str], None],
+        unless: Callable[[], bool] = never,
     ) -> None:
+        self._unless = unless
         self.endpoint = endpoint
         self._accounts, self._paces, self._sessions, self._failed = accounts, paces, sessions, failed
         self._authorizations = accounts.of(endpoint)
@@ -161,6 +163,8 @@ class Line:
         """The body of the answer. Raises what the status says, and Denied for a sign-in page, after the other
         credential was tried."""
         while True:
+            if self._unless():
+                raise TimeoutError
             answer = self._send(method, path, content)
             location = answer.headers.get("location", "")
             error = documents.refusal(answer.status, location, answer.body, self.endpoint.name)

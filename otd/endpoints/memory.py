@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from otd.errors import OtdError, Unreachable
 from otd.model import Booking, Endpoint, Facts
+from otd.ports import never
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +77,9 @@ class MemoryDriver:
     def seen(self, endpoint: Endpoint, bookings: tuple[Booking, ...]) -> tuple[MemorySeen, ...]:
         return tuple(_seen(booking) for booking in bookings)
 
-    def facts(self, endpoint: Endpoint, *, within: timedelta) -> Facts:
+    def facts(self, endpoint: Endpoint, *, within: timedelta, unless: Callable[[], bool] = never) -> Facts:
+        if unless():
+            raise TimeoutError
         with self._lock:
             self._answer(endpoint, within)
             return self._facts.get(endpoint.name, Facts())

@@ -15,7 +15,7 @@ from otd.endpoints.trusting import Trusting
 from otd.errors import Unsupported
 from otd.model import Booking, Endpoint, Facts, Window
 from otd.placing import AHEAD
-from otd.ports import Pins, Secrets
+from otd.ports import Pins, Secrets, never
 
 
 class PolycomDriver:
@@ -45,7 +45,7 @@ class PolycomDriver:
     def seen(self, endpoint: Endpoint, bookings: tuple[Booking, ...]) -> tuple[PolycomSeen, ...]:
         return tuple(self._readback.seen(endpoint, booking, self._id_of(booking.id)) for booking in bookings)
 
-    def facts(self, endpoint: Endpoint, *, within: timedelta) -> Facts:
+    def facts(self, endpoint: Endpoint, *, within: timedelta, unless: Callable[[], bool] = never) -> Facts:
         """It is not asked for more than its list."""
         return Facts(interface=self._readback.interface(endpoint))
 

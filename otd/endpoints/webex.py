@@ -18,7 +18,7 @@ from otd.endpoints.cisco_documents import CiscoSeen
 from otd.errors import BadSetting, Denied, Unreachable
 from otd.model import Booking, Endpoint, Facts
 from otd.outbound import Answer, Deadline, Http, Trust, public_trust
-from otd.ports import Secrets
+from otd.ports import Secrets, never
 
 _LIMIT = 8 * 1024 * 1024
 _MARGIN = timedelta(minutes=10)  # before its end at which a token is renewed
@@ -57,7 +57,9 @@ class WebexDriver:
     def seen(self, endpoint: Endpoint, bookings: tuple[Booking, ...]) -> tuple[CiscoSeen, ...]:
         return tuple(cisco_documents.seen(booking) for booking in bookings)
 
-    def facts(self, endpoint: Endpoint, *, within: timedelta) -> Facts:
+    def facts(self, endpoint: Endpoint, *, within: timedelta, unless: Callable[[], bool] = never) -> Facts:
+        if unless():
+            raise TimeoutError
         answer = self._ask(endpoint, "GET", webex_documents.status_path(endpoint.device), None, within)
         return webex_documents.facts_in(answer.body, self._now(), endpoint.name)
 

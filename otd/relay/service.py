@@ -207,16 +207,16 @@ class Relay:
             driver.put(endpoint, bookings, within=deadline.left())
         found = driver.read(endpoint, within=deadline.left())
         receipt = self._compare(delivery, driver.seen(endpoint, bookings), found)
-        if delivery.verb != "read" or self._lanes.is_awaited(endpoint.name):
-            return (
-                receipt  # a list that waits goes before what takes an endpoint seconds to say, and is looked at later
-            )
+        if delivery.verb != "read":
+            return receipt
         return replace(receipt, facts=self._facts(driver, delivery, deadline))
 
     def _facts(self, driver: EndpointDriver, delivery: Delivery, deadline: Deadline) -> Facts | None:
-        """What the endpoint is; None when it would not say, which takes nothing from what was read of its list."""
+        """What the endpoint is; None when it would not say, which takes nothing from what was read of its list. A list
+        that waits for the endpoint goes first: it is asked no further then, and another time."""
+        endpoint = delivery.endpoint
         try:
-            facts = driver.facts(delivery.endpoint, within=deadline.left())
+            facts = driver.facts(endpoint, within=deadline.left(), unless=lambda: self._lanes.is_awaited(endpoint.name))
         except (OtdError, TimeoutError):
             return None
         ahead = facts.clock_offset

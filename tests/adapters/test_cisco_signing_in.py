@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -253,6 +254,22 @@ def test_every_software_line_says_what_it_can(profile: str) -> None:
         facts = a_driver().facts(endpoint_of(codec), within=WITHIN)
         assert (facts.software, facts.mode, facts.hides) == (codec.profile.version, "", ())
         assert facts.role == ("" if profile == "tc7" else "admin")  # TC7 has no sessions to list
+
+
+@pytest.mark.parametrize("session", [True, False])
+def test_an_endpoint_is_asked_no_further_once_a_list_waits_for_it(codec: Codec, session: bool) -> None:
+    driver, endpoint = a_driver(), replace(endpoint_of(codec), session=session)
+    driver.read(endpoint, within=WITHIN)
+    codec.forget_log()
+
+    def asked() -> int:
+        return sum("getxml" in request.path for request in codec.log)
+
+    with pytest.raises(TimeoutError):
+        driver.facts(endpoint, within=WITHIN, unless=lambda: asked() >= 2)
+    assert asked() == 2
+    assert codec.sessions == ()
+    assert driver.facts(endpoint, within=WITHIN).role == "admin"
 
 
 def test_what_seldom_changes_is_asked_for_again_only_after_a_restart_or_a_failure(codec: Codec) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +16,7 @@ from otd.bus.local import LocalBus
 from otd.endpoints.memory import MemoryDriver, MemorySeen
 from otd.errors import BadSetting, Busy, Denied, OtdError, Unreachable, Unsupported, Untrusted
 from otd.model import Difference, Duty, Endpoint, Facts, Hello, Receipt
-from otd.ports import EndpointDriver
+from otd.ports import EndpointDriver, never
 from otd.relay.memory import Memory
 from otd.relay.service import Relay
 from tests.contracts.driver import THREE, DriverContract
@@ -76,9 +76,9 @@ class Asked(MemoryDriver):
         self.go_on.wait(10)
         return super().read(endpoint, within=within)
 
-    def facts(self, endpoint: Endpoint, *, within: timedelta) -> Facts:
-        self.facts_asked += 1
-        return super().facts(endpoint, within=within)
+    def facts(self, endpoint: Endpoint, *, within: timedelta, unless: Callable[[], bool] = never) -> Facts:
+        self.facts_asked += not unless()
+        return super().facts(endpoint, within=within, unless=unless)
 
 
 def test_a_look_asks_for_no_facts_while_a_list_waits_for_its_end(bus: LocalBus, clock: FixedClock) -> None:
