@@ -24,6 +24,7 @@ from otd.ports import Secrets, never
 SPACING = timedelta(seconds=1)
 STALE = timedelta(seconds=60)  # a session that is older belongs to no call any more: none takes that long
 _END_WITHIN = timedelta(seconds=5)
+_LOOK = 0.05  # seconds: so often it is seen, while a turn is awaited, whether it is still wanted
 _LIMIT = 8 * 1024 * 1024  # bytes of an answer
 _COOKIES = ("SecureSessionId", "SessionId")
 _NO_SESSIONS = frozenset({302, 303, 307, 404, 405})  # answers of software that has none (TC)
@@ -65,12 +66,17 @@ class Paces:
         self._free_at: dict[str, float] = {}  # monotonic
 
     def turn(self, address: str, *, session: bool) -> float:
-        """Seconds to wait until a request may go out; the turn is taken."""
+        """When a request may go out, by the monotonic clock; the turn is taken."""
         with self._guard:
-            now = time.monotonic()
-            at = max(now, self._free_at.get(address, 0.0))
+            at = max(time.monotonic(), self._free_at.get(address, 0.0))
             self._free_at[address] = at + self._gaps[session]
-            return at - now
+            return at
+
+    def give_back(self, address: str, at: float, *, session: bool) -> None:
+        """Nothing went out in this turn: it is the next one's, unless a later one was taken meanwhile."""
+        with self._guard:
+            if self._free_at.get(address) == at + self._gaps[session]:
+                self._free_at[address] = at
 
 
 class Sessions:
@@ -163,8 +169,6 @@ class Line:
         """The body of the answer. Raises what the status says, and Denied for a sign-in page, after the other
         credential was tried."""
         while True:
-            if self._unless():
-                raise TimeoutError
             answer = self._send(method, path, content)
             location = answer.headers.get("location", "")
             error = documents.refusal(answer.status, location, answer.body, self.endpoint.name)
@@ -180,8 +184,8 @@ class Line:
     def _send(self, method: str, path: str, content: bytes | None) -> Answer:
         name = self.endpoint.name
         sign_in = {"Cookie": self._cookie} if self._cookie else {"Authorization": self._authorizations[0]}
+        self._wait_for_turn()
         try:
-            self._wait_for_turn()
             return self._http.request(
                 method,
                 self._root + path,
@@ -194,11 +198,18 @@ class Line:
             raise Unreachable(name, "there was no time left to ask it") from None
 
     def _wait_for_turn(self) -> None:
-        wait = self._paces.turn(self.endpoint.address, session=bool(self._cookie))
-        if wait > 0:
-            if wait >= self._deadline.remaining():
+        """Raises Unreachable when there is no time for that, and TimeoutError as soon as `unless` says so."""
+        address, session = self.endpoint.address, bool(self._cookie)
+        at = self._paces.turn(address, session=session)
+        if at - time.monotonic() >= self._deadline.remaining():
+            raise Unreachable(self.endpoint.name, "there was no time left to ask it")
+        while True:
+            if self._unless():
+                self._paces.give_back(address, at, session=session)
                 raise TimeoutError
-            threading.Event().wait(wait)
+            if (left := at - time.monotonic()) <= 0:
+                return
+            threading.Event().wait(left if self._unless is never else min(left, _LOOK))
 
     # sessions -----------------------------------------------------------------------------------------------------
 

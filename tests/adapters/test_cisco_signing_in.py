@@ -14,6 +14,7 @@ import pytest
 from cryptography import x509
 
 from otd.endpoints.cisco import CiscoDriver
+from otd.endpoints.cisco_line import Paces
 from otd.errors import Denied, OtdError, Unreachable, Unsupported
 from otd.lab.codec import Codec, User
 from otd.model import Facts
@@ -270,6 +271,17 @@ def test_an_endpoint_is_asked_no_further_once_a_list_waits_for_it(codec: Codec, 
     assert asked() == 2
     assert codec.sessions == ()
     assert driver.facts(endpoint, within=WITHIN).role == "admin"
+
+
+def test_a_turn_that_nothing_was_asked_in_is_the_next_ones() -> None:
+    paces = Paces(HOUR)
+    paces.turn("192.0.2.1", session=False)
+    second = paces.turn("192.0.2.1", session=False)
+    paces.give_back("192.0.2.1", second, session=False)
+    assert paces.turn("192.0.2.1", session=False) == second
+    third = paces.turn("192.0.2.1", session=False)
+    paces.give_back("192.0.2.1", second, session=False)  # too late: another turn follows it
+    assert paces.turn("192.0.2.1", session=False) > third
 
 
 def test_what_seldom_changes_is_asked_for_again_only_after_a_restart_or_a_failure(codec: Codec) -> None:
