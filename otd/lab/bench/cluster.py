@@ -78,7 +78,7 @@ def run(options: Mapping[str, str]) -> Result:
             "the rate was held."
             if held >= 0.98
             else "the processors bound it: there is none left for more."
-            if busy > 0.9 * (os.cpu_count() or 1)
+            if busy > 0.85 * (os.cpu_count() or 1)
             else "something else on this machine, or waiting, bound it."
         ),
         "lateness is what passed between two readings of a room beyond 60 s.",
