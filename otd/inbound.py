@@ -12,6 +12,8 @@ import errno
 import logging
 import socket
 import threading
+import weakref
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from email.utils import formatdate
 from typing import Any
@@ -33,6 +35,7 @@ _LOOK = timedelta(seconds=30)  # how often the certificate's files are looked at
 _CONNECTIONS = 4000
 _CONNECTIONS_OF_ONE = 1000  # from one address: a load balancer has but one
 _LONGEST_HEAD = 64 * 1024
+_TURNS = 80  # of the loop, in which what was broken off is closed
 log = structlog.get_logger(__name__)
 
 
@@ -64,6 +67,7 @@ class Server:
         self._config.load()
         self._state = _State()
         self._greeting: dict[asyncio.Task[None], socket.socket] = {}
+        self._accepted: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self._by_address: dict[str, int] = {}
         self._loop = asyncio.new_event_loop()
         self._stopping = asyncio.Event()
@@ -139,6 +143,7 @@ class Server:
             if open_now >= _CONNECTIONS or self._by_address.get(address, 0) >= _CONNECTIONS_OF_ONE:
                 connection.close()
                 continue
+            self._accepted.add(connection)
             connection.setblocking(False)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux
@@ -190,8 +195,21 @@ class Server:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for _ in range(3):  # connections learn that they are closed some turns of the loop later
-            await asyncio.sleep(0)
+        await all_closed(self._accepted)
+
+
+async def all_closed(connections: Iterable[socket.socket]) -> None:
+    """Connections that were broken off are closed some turns of the loop later; one that is not by then, because TLS
+    awaits the other side's goodbye, is taken for gone."""
+    for turn in range(_TURNS):
+        left = [one for one in connections if one.fileno() != -1]
+        if not left:
+            return
+        if turn == _TURNS // 2:
+            for one in left:
+                with contextlib.suppress(OSError):
+                    one.shutdown(socket.SHUT_RDWR)
+        await asyncio.sleep(0 if turn < _TURNS // 4 else 0.01)
 
 
 class _State(ServerState):

@@ -16,6 +16,7 @@ import logging
 import socket
 import ssl
 import threading
+import weakref
 from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from email.utils import formatdate
 from typing import Any, TypeVar
@@ -24,6 +25,7 @@ from uvicorn import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
+from otd.inbound import all_closed
 from otd.lab.certificates import Certificate, self_signed
 
 Scope = MutableMapping[str, Any]
@@ -97,6 +99,7 @@ class Listener:
         self._tls: ssl.SSLContext | None = certificate.context() if certificate else None
         self._socket: socket.socket | None = None
         self._greeting: dict[asyncio.Task[None], socket.socket] = {}
+        self._accepted: weakref.WeakSet[socket.socket] = weakref.WeakSet()
 
     @property
     def url(self) -> str:
@@ -158,6 +161,7 @@ class Listener:
             connection, _ = listening.accept()
         except OSError:  # gone before it was accepted, or out of descriptors: the loop comes back
             return
+        self._accepted.add(connection)
         connection.setblocking(False)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         greeting = asyncio.get_running_loop().create_task(self._greet(connection))
@@ -188,7 +192,7 @@ class Listener:
             task.cancel()
         await asyncio.gather(*greeting, return_exceptions=True)
         await self._hang_up()
-        await _turns()
+        await all_closed(self._accepted)
 
 
 class _State(ServerState):
