@@ -2,7 +2,8 @@
 
 All of OTD is at work in this process: the centre with its settings, `otd serve`, relays; Graph and codecs, each serving
 one request a second, over TLS. Meetings are moved at random moments from one seed, three times over: while Graph tells
-of every change (and of each three times), while half of what it tells is lost, and while it tells nothing.
+of every change (and of each three times), while half of what it tells is lost, and while it tells nothing. That begins
+once each relay has put a list on each codec, and each codec was looked at for what it is, which takes it seconds.
 """
 
 from __future__ import annotations
@@ -83,6 +84,7 @@ def run(options: Mapping[str, str]) -> Result:
         _until("the first lists", lambda: all(house.is_right(room) for room in range(rooms)), START + rooms)
         _until("the subscriptions", house.all_subscribed, START + rooms)
         _make_known(house, rooms)
+        _until("the first looks", lambda: all(house.is_learned(room) for room in range(rooms)), START + rooms)
         chance = random.Random(seed)
         for phase in phases.values():
             house.losses = phase.losses

@@ -110,6 +110,10 @@ class House:
             self._put_by[room].add(receipt.relay)
         return len(self._put_by[room]) == len(self._centre.relays)
 
+    def is_learned(self, room: int) -> bool:
+        """Whether its codec was looked at for what it is, as it is soon after its first list."""
+        return self._centre.store.endpoint(f"codec{room}").facts is not None
+
     def all_subscribed(self) -> bool:
         return self._centre.store.subscribed() == {"online": self._rooms}
 
