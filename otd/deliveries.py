@@ -19,7 +19,7 @@ ELSEWHERE: frozenset[Outcome] = frozenset({"unreachable", "not_for_me"})  # anot
 PERMANENT: frozenset[Outcome] = frozenset({"denied", "untrusted", "unsupported"})
 NO_RELAY = timedelta(minutes=1)  # a relay that comes back makes its pool's endpoints due by itself
 ALIVE = timedelta(seconds=15)  # a relay that said nothing for this long is taken to be gone
-TALKING = timedelta(seconds=8)  # one that said nothing for this long has missed a hello, of which it says one in five
+TALKING = timedelta(seconds=8)  # one that said nothing for this long has missed a hello; it says one every five
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -227,7 +227,9 @@ class Hooks(Protocol):
         """Whether the endpoint was given an address of this relay, and it was not taken back."""
         ...
 
-    def hook(self, endpoint: str, hooked: bool) -> None: ...
+    def hook(self, endpoint: str, hooked: bool) -> None:
+        """Remember that it was given one, or that it was taken back."""
+        ...
 
 
 class Bus(Protocol):

@@ -23,8 +23,9 @@ from workers.claimer import LEASE, CeleryExecutor
 from workers.publisher import TaskPublisher
 from workers.watchdog import Watchdog
 
-UNDER_WAY = 2  # times its threads: as many rows has a claimer leased at the most. What waits for a thread is begun
-# before its lease runs out even when each that runs takes its whole time (45 s), since a lease starts anew then.
+# Times its threads: as many rows has a claimer leased at the most. So what waits for a thread is begun before its lease
+# runs out, even when each that runs takes its whole time (45 s): a lease starts anew when it is begun.
+UNDER_WAY = 2
 STUCK = 2 * LEASE
 IDLE = timedelta(seconds=90)
 log = structlog.get_logger(__name__)

@@ -39,7 +39,6 @@ class MemoryDriver:
         self._lock = threading.Lock()
         self._lists: dict[str, tuple[Booking, ...]] = {}
         self._errors: dict[str, OtdError] = {}
-        self._facts: dict[str, Facts] = {}
         self.puts: dict[str, int] = {}
 
     def fail(self, endpoint: str, error: OtdError | None) -> None:
@@ -53,11 +52,6 @@ class MemoryDriver:
         """As a reboot does."""
         with self._lock:
             self._lists.pop(endpoint, None)
-
-    def become(self, endpoint: str, facts: Facts) -> None:
-        """What it says of itself from now on."""
-        with self._lock:
-            self._facts[endpoint] = facts
 
     def bookings(self, endpoint: str) -> tuple[Booking, ...]:
         with self._lock:
@@ -82,7 +76,7 @@ class MemoryDriver:
             raise TimeoutError
         with self._lock:
             self._answer(endpoint, within)
-            return self._facts.get(endpoint.name, Facts())
+            return Facts()
 
     def leave(self, endpoint: Endpoint, *, within: timedelta) -> None:
         """Nothing was set up there."""

@@ -69,11 +69,6 @@ class Profile:
     put_protocols: frozenset[str] = frozenset()
     put_platforms: frozenset[str] = frozenset()
 
-    @property
-    def bookings_put(self) -> bool:
-        """Whether it knows the JSON command Bookings Put."""
-        return "Bookings Put" in self.commands
-
 
 def names(text: str) -> frozenset[str]:
     """The words of a text."""

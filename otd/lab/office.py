@@ -185,10 +185,6 @@ class Office:
             return meeting.uid
         return self.scene.mailbox(room).add(meeting)
 
-    def resend(self, room: str, body: str = "teams-poly.html", **fields: Any) -> None:
-        """The organiser sends it again, as it should be."""
-        self.book(room, body, **fields)
-
     def meeting(self, body: str) -> Meeting:
         """The meeting in question, with this body."""
         usual = self.scene.meeting(BOOKED[0])

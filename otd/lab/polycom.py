@@ -263,10 +263,6 @@ class PolycomEndpoint:
         with self.state.changed:
             return tuple(self.state.complaints)
 
-    def forget_complaints(self) -> None:
-        with self.state.changed:
-            self.state.complaints.clear()
-
     @property
     def sessions(self) -> int:
         """How many are signed in at its REST interface."""

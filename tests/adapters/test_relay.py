@@ -13,7 +13,7 @@ from threading import Barrier
 import pytest
 
 from otd.bus.local import LocalBus
-from otd.endpoints.memory import MemoryDriver, MemorySeen
+from otd.endpoints.memory import MemoryDriver
 from otd.errors import BadSetting, Busy, Denied, OtdError, Unreachable, Unsupported, Untrusted
 from otd.model import Difference, Duty, Endpoint, Facts, Hello, Receipt
 from otd.ports import EndpointDriver, never
@@ -64,38 +64,37 @@ def a_relay_process(
     )
 
 
-class Asked(MemoryDriver):
-    """One whose first look takes until it is told to go on, and that counts how often it was asked for facts."""
+class Slow(MemoryDriver):
+    """One that takes its `patience` to say what the endpoint is, in small steps, and counts how often it said so."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience: timedelta) -> None:
         super().__init__()
-        self.begun, self.go_on, self.facts_asked = threading.Event(), threading.Event(), 0
-
-    def read(self, endpoint: Endpoint, *, within: timedelta) -> tuple[MemorySeen, ...]:
-        self.begun.set()
-        self.go_on.wait(10)
-        return super().read(endpoint, within=within)
+        self.patience, self.asked, self.facts_said = patience, threading.Event(), 0
 
     def facts(self, endpoint: Endpoint, *, within: timedelta, unless: Callable[[], bool] = never) -> Facts:
-        self.facts_asked += not unless()
-        return super().facts(endpoint, within=within, unless=unless)
+        self.asked.set()
+        end = time.monotonic() + self.patience.total_seconds()
+        while time.monotonic() < end and not unless():
+            time.sleep(0.01)
+        found = super().facts(endpoint, within=within, unless=unless)
+        self.facts_said += 1
+        return found
 
 
-def test_a_look_asks_for_no_facts_while_a_list_waits_for_its_end(bus: LocalBus, clock: FixedClock) -> None:
-    driver = Asked()
+def test_a_look_asks_no_further_once_a_list_waits_for_its_end(bus: LocalBus, clock: FixedClock) -> None:
+    driver = Slow(timedelta(seconds=60))
     relay = a_relay_process(bus, driver, clock)
     look = threading.Thread(target=relay.handle, args=(a_delivery(verb="read", bookings=THREE),))
-    put = threading.Thread(target=relay.handle, args=(a_delivery(bookings=THREE),))
     look.start()
-    assert driver.begun.wait(10)
-    put.start()
-    time.sleep(0.3)  # it waits
-    driver.go_on.set()
+    assert driver.asked.wait(10)
+    relay.handle(a_delivery(sequence=2, bookings=THREE))  # returns when the list is there
     look.join(10)
-    put.join(10)
-    assert driver.facts_asked == 0
-    relay.handle(a_delivery(verb="read", bookings=THREE))
-    assert driver.facts_asked == 1
+    assert not look.is_alive()
+    assert driver.bookings("codec1") == THREE
+    assert driver.facts_said == 0
+    driver.patience = timedelta(0)
+    relay.handle(a_delivery(verb="read", sequence=3, bookings=THREE))
+    assert driver.facts_said == 1
 
 
 def test_a_list_that_was_read_back_is_confirmed(relay: Relay, driver: MemoryDriver) -> None:
