@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from sqlalchemy import (
@@ -63,9 +63,7 @@ class Database:
         self.where = f"the database {self.url.render_as_string(hide_password=True)}"
         self.now = _now(self.url, clock)
         self._sqlite = self.url.get_backend_name() == "sqlite"
-        turns = _Turns()
-        self._writer: Any = turns if self._sqlite else nullcontext()
-        self._first: Any = turns.first if self._sqlite else nullcontext()
+        self.turns = _Turns()
         self._held = _hold(self.url.database or "", self.where) if self._sqlite and exclusive else -1
         try:
             if self._sqlite:
@@ -101,27 +99,27 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A transaction that may change something. SQLite: one at a time in this process, waiting in line."""
-        with self._explained(), self._writer, self._writes.begin() as connection:
+        with self._explained(), self._turn(), self._writes.begin() as connection:
             yield connection
 
     @contextmanager
     def applying(self) -> Iterator[Connection]:
         """The same for what relays say: it goes before the other writers that wait. Whatever is sent out is answered,
         so that were answers to wait behind what is sent, they would come too late, and more would be sent."""
-        with self._explained(), self._first, self._writes.begin() as connection:
+        with self._explained(), self._turn(first=True), self._writes.begin() as connection:
             yield connection
 
     @contextmanager
     def leasing(self) -> Iterator[Connection]:
         """The same for claims, which nobody misses that a power cut has ended: SQLite need not wait for the disk. It
         goes before the other writers that wait, since it lets the next work begin."""
-        with self._explained(), self._first, self._leases.begin() as connection:
+        with self._explained(), self._turn(first=True), self._leases.begin() as connection:
             yield connection
 
     @contextmanager
     def settling(self) -> Iterator[Connection]:
         """A transaction for what `quickly` is for."""
-        with self._explained(), self._writer, self._quick_writes.begin() as connection:
+        with self._explained(), self._turn(), self._quick_writes.begin() as connection:
             yield connection
 
     @contextmanager
@@ -132,6 +130,9 @@ class Database:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _IN_TURN})
             yield connection
 
+    def _turn(self, *, first: bool = False) -> AbstractContextManager[None]:
+        return self.turns.taken(first=first) if self._sqlite else nullcontext()
+
     @contextmanager
     def reading_once(self) -> Iterator[Connection]:
         """For one statement that changes nothing."""
@@ -141,14 +142,14 @@ class Database:
     @contextmanager
     def writing_once(self) -> Iterator[Connection]:
         """For one statement, or several that need not happen together."""
-        with self._explained(), self._writer, self._alone.begin() as connection:
+        with self._explained(), self._turn(), self._alone.begin() as connection:
             yield connection
 
     @contextmanager
     def quickly(self) -> Iterator[Connection]:
         """The same for what only costs time when a crash of the database, or a power cut, undoes it: hints, and how
         work goes on. It does not wait for the disk."""
-        with self._explained(), self._writer, self._quick_alone.begin() as connection:
+        with self._explained(), self._turn(), self._quick_alone.begin() as connection:
             yield connection
 
     def close(self) -> None:
@@ -261,19 +262,39 @@ def _unusable(where: str, error: OSError) -> BadSetting:
 
 
 class _Turns:
-    """SQLite has one writer at a time, and this process lets no more than that ask for it: `with turns` waits in line,
-    `with turns.first` behind at most one of those that do."""
+    """SQLite has one writer at a time, and this process lets no more than that ask for it. Who is to go `first` waits
+    for whoever writes just now, and for one more at the most: two who go first do not follow each other while others
+    wait."""
 
     def __init__(self) -> None:
-        self._line, self.first = threading.Lock(), threading.Lock()
+        self._changed = threading.Condition()
+        self._busy = self._was_first = False
+        self._waiting = {True: 0, False: 0}
 
-    def __enter__(self) -> None:
-        self._line.acquire()
-        self.first.acquire()
+    @property
+    def waiting(self) -> int:
+        """How many writers wait."""
+        with self._changed:
+            return sum(self._waiting.values())
 
-    def __exit__(self, *_: object) -> None:
-        self.first.release()
-        self._line.release()
+    @contextmanager
+    def taken(self, *, first: bool) -> Iterator[None]:
+        with self._changed:
+            self._waiting[first] += 1
+            try:
+                self._changed.wait_for(lambda: not self._busy and first is self._is_firsts_turn())
+            finally:
+                self._waiting[first] -= 1
+            self._busy, self._was_first = True, first
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._busy = False
+                self._changed.notify_all()
+
+    def _is_firsts_turn(self) -> bool:
+        return self._waiting[True] > 0 and not (self._was_first and self._waiting[False])
 
 
 def _engine(url: URL, *, sqlite: bool, where: str, lasting: bool = True) -> Any:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import threading
-import time
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from otd.store.database import Database
+from tests.waiting import until
 
 LINE = 6  # writers that wait already
+ANSWERS = 3
+SOON = timedelta(seconds=30)
 
 
 @pytest.fixture
@@ -20,7 +23,7 @@ def database(tmp_path: Path):  # type: ignore[no-untyped-def]
     opened.close()
 
 
-def test_an_answer_waits_for_no_more_than_two_of_the_writers_that_came_before_it(database: Database) -> None:
+def test_answers_go_before_writers_that_came_earlier_and_these_between_them(database: Database) -> None:
     went: list[str] = []
 
     def writes() -> None:
@@ -35,14 +38,14 @@ def test_an_answer_waits_for_no_more_than_two_of_the_writers_that_came_before_it
     with database.writing():
         for thread in threads:
             thread.start()
-        time.sleep(0.2)  # all of them wait
-        threads.append(threading.Thread(target=answers))
-        threads[-1].start()
-        time.sleep(0.2)
+        until(lambda: database.turns.waiting == LINE, SOON, "the line")
+        threads += [threading.Thread(target=answers) for _ in range(ANSWERS)]
+        for thread in threads[LINE:]:
+            thread.start()
+        until(lambda: database.turns.waiting == LINE + ANSWERS, SOON, "the answers")
     for thread in threads:
         thread.join()
-    assert went.index("answer") <= 1
-    assert len(went) == LINE + 1
+    assert went == ["answer", "another"] * ANSWERS + ["another"] * (LINE - ANSWERS)
 
 
 def test_what_is_lasting_waits_for_the_disk_and_what_a_power_cut_may_undo_does_not(database: Database) -> None:
