@@ -98,6 +98,9 @@ def plain(source: str, wanted: Wanted, *, whole: bool = True, most: int = MAX_LI
     at = 0
     for found in _TELLING.finditer(source):
         href, anchor, left_out = found.groups()
+        start = found.start()
+        if source[start - 1] != ">" and source.rfind("<", at, start) > source.rfind(">", at, start):
+            return None  # within a tag that has no end before it: no anchor, comment or style at all
         if href:
             if "<" in href:
                 return None

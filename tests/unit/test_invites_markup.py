@@ -84,6 +84,10 @@ def test_what_outlook_writes_is_read_alike_by_both(source: str) -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(WORDS | ODD, max_size=20).map("".join))
+@example("</one<!-- c -->one")
+@example("<p<!-- c -->one>two")
+@example('<p <a href="https://a.example/">one</a>two')
+@example("<p <style>one</style>two")
 def test_what_is_not_plain_goes_to_the_parser(source: str) -> None:
     agree(source, lines=False)
 
