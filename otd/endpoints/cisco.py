@@ -85,7 +85,7 @@ class CiscoDriver:
         with self._line(endpoint, within, unless) as line:
             software, unit = pages.unit(line.get(pages.UNIT_PATH), endpoint.name)
             known = self._known.get(endpoint.name)
-            if known is None or not known.wholly or _restarted(known, unit) or _is_old(known):
+            if known is None or not known.wholly or _restarted(known, software, unit) or _is_old(known):
                 distrusts = self._distrusts(line)
                 known = self._learned(endpoint, software, self._rest(line, unit), wholly=True, distrusts=distrusts)
             interface = self._interface.get(endpoint.name, "")
@@ -207,8 +207,10 @@ def _role(line: Line) -> Literal["", "admin", "user"]:
     return "admin"
 
 
-def _restarted(known: _Known, unit: Facts) -> bool:
-    """Whether it has been up for less long than it would be without a restart."""
+def _restarted(known: _Known, software: Software, unit: Facts) -> bool:
+    """Whether it has other software, or has been up for less long than it would be without a restart."""
+    if software != known.software:
+        return True
     booted_at = _booted_at(unit, time.monotonic())
     return (
         booted_at is not None and known.booted_at is not None and booted_at > known.booted_at + _SLACK.total_seconds()

@@ -2,8 +2,9 @@
 
 Register replaces what a slot held, so only a slot that is empty, or holds an address that a relay of our pool gave to
 this very endpoint, is ever written; slot 3 is Cisco TMS's and is left alone whatever it holds. A slot whose post did
-not arrive is Failed and silent until it is enabled (a command of CE 9.15 and later) or registered again. The parameter
-Format is left out: TC does not know it, and nobody reads the posts.
+not arrive is Failed and silent until it is enabled (a command of CE 9.15 and later) or registered again. What is to be
+posted depends on the software, so a slot of ours that posts something else is registered again, too; each relay sees to
+its own. The parameter Format is left out: TC does not know it, and nobody reads the posts.
 """
 
 from __future__ import annotations
@@ -31,7 +32,12 @@ class Slot:
     """What is registered in a slot."""
 
     url: str = field(default="", repr=False)
+    expressions: tuple[str, ...] = ()
     failed: bool = False
+
+    def posts_other_than(self, wanted: tuple[str, ...]) -> bool:
+        """Whether it says that it posts something else, in whatever order and notation."""
+        return bool(self.expressions) and set(map(_steps, self.expressions)) != set(map(_steps, wanted))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,17 +56,21 @@ def slots(body: bytes, where: str) -> dict[int, Slot]:
         number = node.get("item", "")
         url, status = (node.findtext("{*}" + tag, "").strip() for tag in ("URL", "Status"))
         at = int(number) if number.isdecimal() and len(number) < 3 else place
-        found[at] = Slot(url=url, failed=status.casefold() == "failed")
+        posted = tuple((expression.text or "").strip() for expression in node.iterfind("{*}Expression"))
+        found[at] = Slot(url=url, expressions=tuple(filter(None, posted)), failed=status.casefold() == "failed")
     return found
 
 
-def step(found: Mapping[int, Slot], endpoint: str, hooks: Hooks) -> Step:
-    """What to do so that the endpoint tells a relay of the pool; one of them is enough. Pure."""
+def step(found: Mapping[int, Slot], endpoint: str, hooks: Hooks, wanted: tuple[str, ...]) -> Step:
+    """What to do so that the endpoint posts what is `wanted` to a relay of the pool; one of them is enough. Pure."""
     url = hooks.url(endpoint)
     ours = {number: slot for number in SLOTS if (slot := found.get(number)) and _is_ours(slot.url, endpoint, hooks)}
     for number, slot in ours.items():
         if slot.url == url:
-            return Step(does="enable", slot=number, why="failed") if slot.failed else Step()
+            why: Why = "failed" if slot.failed else ""
+            if slot.posts_other_than(wanted):
+                return Step(does="register", slot=number, why=why)
+            return Step(does="enable", slot=number, why=why) if slot.failed else Step()
     for number, slot in ours.items():
         if hooks.is_ours(slot.url, endpoint):  # an older address of this relay
             return Step(does="register", slot=number)
@@ -78,6 +88,11 @@ def taken_back(found: Mapping[int, Slot], endpoint: str, hooks: Hooks, *, all_of
     held = [(number, slot.url) for number in SLOTS if (slot := found.get(number))]
     mine = (n for n, url in held if (_is_ours(url, endpoint, hooks) if all_of_pool else hooks.is_ours(url, endpoint)))
     return tuple(Step(does="deregister", slot=number) for number in mine)
+
+
+def _steps(expression: str) -> tuple[str, ...]:
+    """/Event/BootEvent and `Event BootEvent` are the same."""
+    return tuple(expression.casefold().replace("/", " ").split())
 
 
 def _is_ours(url: str, endpoint: str, hooks: Hooks) -> bool:
@@ -136,13 +151,13 @@ def take_back(line: Line, hooks: Hooks, *, all_of_pool: bool) -> None:
 
 
 def _set_up(line: Line, software: Software, hooks: Hooks) -> Why:
-    name = line.endpoint.name
-    todo = step(slots(line.get(SLOTS_PATH), name), name, hooks)
+    name, wanted = line.endpoint.name, expressions(software)
+    todo = step(slots(line.get(SLOTS_PATH), name), name, hooks, wanted)
     if todo.does == "enable" and can_enable(software):
         _run(line, "Enable", command("HttpFeedback", "Enable", FeedbackSlot=str(todo.slot)))
     elif todo.does != "nothing":
         hooks.hook(name, True)  # before: whatever becomes of the answer, it is taken back one day
-        _run(line, "Register", register_command(todo.slot, hooks.url(name), expressions(software)))
+        _run(line, "Register", register_command(todo.slot, hooks.url(name), wanted))
     return todo.why
 
 

@@ -18,6 +18,7 @@ from otd.findings import notes
 from otd.inbound import Server, serve
 from otd.lab.certificates import self_signed
 from otd.lab.codec import Codec
+from otd.lab.codec_profiles import PROFILES as LAB_PROFILES
 from otd.lab.codec_state import Slot
 from otd.model import Endpoint, Facts
 from otd.relay.feedback import Feedback, FeedbackApp
@@ -32,6 +33,8 @@ from tests.waiting import until
 
 SOON = timedelta(seconds=15)
 ELSEWHERE = "http://127.0.0.1:9/elsewhere"
+BOOT = ("/Event/BootEvent",)
+BOOT_AND_SYNC = ("/Event/BootEvent", "/Event/Bookings/SyncRequired")
 PROFILES = ["tc7", "ce9.6", "ce9.15", "roomos10", "roomos11", "roomos26"]
 
 
@@ -113,7 +116,44 @@ def test_nothing_but_restarts_is_told(relay: Relay, codec: Codec) -> None:
 def test_roomos_26_also_tells_that_it_needs_its_list(relay: Relay) -> None:
     with a_codec("roomos26") as codec:
         relay.look(codec)
-        assert codec.state.slots[4].expressions == ("/Event/BootEvent", "/Event/Bookings/SyncRequired")
+        assert codec.state.slots[4].expressions == BOOT_AND_SYNC
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"), [("roomos11", "roomos26", BOOT_AND_SYNC), ("roomos26", "roomos11", BOOT)]
+)
+def test_after_an_upgrade_or_a_downgrade_what_is_told_is_what_the_software_has(
+    relay: Relay, before: str, after: str, expected: tuple[str, ...]
+) -> None:
+    with a_codec(before) as codec:
+        relay.look(codec)
+        codec.state.profile = LAB_PROFILES[after]
+        codec.reboot()
+        assert relay.look(codec).feedback == ""
+        assert codec.state.slots[4].expressions == expected
+        assert urls(codec) == {4: relay.told.url(at(codec).name)}
+
+
+def test_a_registration_that_tells_something_else_is_made_again_even_where_it_failed(
+    relay: Relay, codec: Codec
+) -> None:
+    relay.look(codec)
+    codec.state.slots[4].expressions, codec.state.slots[4].failed = ("/Event/Bookings",), True
+    assert relay.look(codec).feedback == "failed"
+    assert (codec.state.slots[4].expressions, codec.state.slots[4].failed) == (BOOT, False)
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        ("/Event/Bookings/SyncRequired", "/Event/BootEvent"),
+        ("Event BootEvent", "event/bookings/syncrequired"),
+        (),  # it does not say
+    ],
+)
+def test_the_same_in_another_notation_is_not_registered_again(relay: Relay, shown: tuple[str, ...]) -> None:
+    url = relay.told.url("board")
+    assert step({4: Slots(url=url, expressions=shown)}, "board", relay.told, BOOT_AND_SYNC) == Step()
 
 
 def test_it_is_registered_once(relay: Relay, codec: Codec) -> None:
@@ -162,9 +202,9 @@ def test_where_none_is_free_nobody_is_displaced_and_a_note_says_so(
 
 def test_an_endpoint_that_does_not_say_what_its_slots_hold_is_not_written_to(relay: Relay, codec: Codec) -> None:
     name = at(codec).name
-    assert step({}, name, relay.told) == Step(why="refused")
+    assert step({}, name, relay.told, BOOT) == Step(why="refused")
     some = {3: Slots(), 4: Slots(url=ELSEWHERE)}  # nor a slot that it says nothing of
-    assert step(some, name, relay.told) == Step(why="full")
+    assert step(some, name, relay.told, BOOT) == Step(why="full")
 
 
 def test_an_endpoint_that_refuses_keeps_the_rest_of_its_facts(relay: Relay, codec: Codec) -> None:
@@ -240,9 +280,9 @@ def test_as_long_as_one_relay_of_the_pool_is_told_no_other_takes_over(relay: Rel
         there.told.listening(f"http://{other}:8444")
         urls_of[other] = there.told.url(name)
     slots = {4: Slots(url=urls_of["relay2"], failed=True), 2: Slots(url=urls_of["relay3"]), 1: Slots()}
-    assert step(slots, name, relay.told) == Step()
+    assert step(slots, name, relay.told, BOOT) == Step()
     gone = {**slots, 2: Slots(url=urls_of["relay3"], failed=True)}
-    assert step(gone, name, relay.told) == Step(does="register", slot=4)
+    assert step(gone, name, relay.told, BOOT) == Step(does="register", slot=4)
 
 
 def test_what_a_relay_of_another_pool_or_installation_registered_is_left_alone(relay: Relay, codec: Codec) -> None:

@@ -98,6 +98,17 @@ def test_a_reboot_is_posted(receiver: Receiver) -> None:
         assert "BootEvent" in json.loads(receiver.posts.get(timeout=WAIT))["Event"]
 
 
+def test_a_slot_shows_what_was_registered_in_it() -> None:
+    with a_codec() as codec:
+        curl = Curl(codec=codec)
+        register(curl, "http://127.0.0.1:9/hook", "/Event/BootEvent", "/Status/Bookings", format="XML")
+        first, *others = curl.get("/getxml?location=/Status/HttpFeedback").xml.find_all("HttpFeedback")
+        assert (first.URL.text, first.Format.text, first.Status.text) == ("http://127.0.0.1:9/hook", "XML", "OK")
+        shown = [(expression["item"], expression.text) for expression in first.find_all("Expression")]
+        assert shown == [("1", "/Event/BootEvent"), ("2", "/Status/Bookings")]
+        assert [other.URL.text for other in others] == ["", "", ""]
+
+
 def test_a_slot_that_failed_is_silent_until_it_is_enabled(receiver: Receiver) -> None:
     with a_codec() as codec:
         curl = Curl(codec=codec)
