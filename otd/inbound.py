@@ -66,7 +66,7 @@ class Server:
         )
         self._config.load()
         self._state = _State()
-        self._greeting: dict[asyncio.Task[None], socket.socket] = {}
+        self._greeting: set[asyncio.Task[None]] = set()
         self._accepted: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self._by_address: dict[str, int] = {}
         self._loop = asyncio.new_event_loop()
@@ -150,8 +150,8 @@ class Server:
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _STUCK // timedelta(milliseconds=1))
             self._by_address[address] = self._by_address.get(address, 0) + 1
             greeting = self._loop.create_task(self._greet(connection, address))
-            self._greeting[greeting] = connection
-            greeting.add_done_callback(self._greeted)
+            self._greeting.add(greeting)
+            greeting.add_done_callback(self._greeting.discard)
 
     def _pause(self) -> None:
         """Out of descriptors: let some be given back, rather than to turn in circles."""
@@ -178,12 +178,8 @@ class Server:
         else:
             self._by_address.pop(address, None)
 
-    def _greeted(self, greeting: asyncio.Task[None]) -> None:
-        connection = self._greeting.pop(greeting)
-        if greeting.cancelled():  # perhaps before it began, so it could not close it itself
-            connection.close()
-
     async def _hang_up(self) -> None:
+        await asyncio.sleep(0)  # all have begun by then, and close what they were given
         greeting = tuple(self._greeting)
         for task in greeting:
             task.cancel()

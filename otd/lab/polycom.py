@@ -158,9 +158,7 @@ class PolycomEndpoint:
             for task in tasks:
                 task.cancel()
             loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
-            loop.run_until_complete(self._poller.close())
-            for _ in range(3):  # connections learn that they are closed some turns of the loop later
-                loop.run_until_complete(asyncio.sleep(0))
+            loop.run_until_complete(self._poller.end())
             loop.close()
             self._loop = None
 

@@ -54,8 +54,9 @@ class Poller:
         self._servers.clear()
         self._items.clear()
 
-    async def close(self) -> None:
-        await self._caller.close()
+    async def end(self) -> None:
+        """Leave no connection behind."""
+        await self._caller.end()
 
     async def poll(self) -> Poll:
         """One look at the calendar; what comes of it is in the state."""

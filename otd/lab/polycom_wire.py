@@ -10,10 +10,12 @@ import contextlib
 import socket
 import ssl
 import warnings
+import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from otd.inbound import all_closed
 from otd.lab.polycom_profiles import Habits, Registration
 from otd.lab.polycom_requests import NTLM_FIRST
 
@@ -73,6 +75,7 @@ class Caller:
     def __init__(self, habits: Habits, note: Callable[[str], None]) -> None:
         self._habits, self._note = habits, note
         self._connection: _Connection | None = None
+        self._opened: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self.connections = 0  # that were opened so far
 
     async def call(
@@ -102,6 +105,11 @@ class Caller:
         if self._connection is not None:
             connection, self._connection = self._connection, None
             await connection.close()
+
+    async def end(self) -> None:
+        """Close what is open, and see that connections are gone which were broken off in the middle of a greeting."""
+        await self.close()
+        await all_closed(self._opened)
 
     async def _request(
         self,
@@ -169,6 +177,14 @@ class Caller:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             address = (parts.hostname or "", parts.port or (443 if secure else 80))
             await asyncio.get_running_loop().sock_connect(sock, address)
+        except OSError as error:
+            sock.close()
+            raise CallFailed("unreachable", "no connection") from error
+        except BaseException:
+            sock.close()
+            raise
+        self._opened.add(sock)
+        try:
             reader, writer = await asyncio.open_connection(
                 sock=sock,
                 ssl=client_context(registration.ca, self._habits.tls_versions) if secure else None,
@@ -176,14 +192,9 @@ class Caller:
                 limit=2048 if self._habits.slow_reader is not None else _HEAD_LIMIT,
             )
         except ssl.SSLCertVerificationError as error:
-            sock.close()
             raise CallFailed("untrusted", "the server's certificate is not trusted") from error
         except OSError as error:
-            sock.close()
             raise CallFailed("unreachable", "no connection") from error
-        except BaseException:
-            sock.close()
-            raise
         self.connections += 1
         self._connection = _Connection(reader, writer, place)
         return self._connection

@@ -98,7 +98,7 @@ class Listener:
         self._certificate = certificate
         self._tls: ssl.SSLContext | None = certificate.context() if certificate else None
         self._socket: socket.socket | None = None
-        self._greeting: dict[asyncio.Task[None], socket.socket] = {}
+        self._greeting: set[asyncio.Task[None]] = set()
         self._accepted: weakref.WeakSet[socket.socket] = weakref.WeakSet()
 
     @property
@@ -165,18 +165,13 @@ class Listener:
         connection.setblocking(False)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         greeting = asyncio.get_running_loop().create_task(self._greet(connection))
-        self._greeting[greeting] = connection
-        greeting.add_done_callback(self._greeted)
+        self._greeting.add(greeting)
+        greeting.add_done_callback(self._greeting.discard)
 
     async def _greet(self, connection: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         with contextlib.suppress(OSError):  # the client broke off, or would not have our certificate
             await loop.connect_accepted_socket(self._protocol, connection, ssl=self._tls)
-
-    def _greeted(self, greeting: asyncio.Task[None]) -> None:
-        connection = self._greeting.pop(greeting)
-        if greeting.cancelled():  # perhaps before it began, so it could not close it itself
-            connection.close()
 
     def _protocol(self) -> asyncio.Protocol:
         raise NotImplementedError
@@ -187,6 +182,7 @@ class Listener:
 
     async def _end(self, listening: socket.socket) -> None:
         asyncio.get_running_loop().remove_reader(listening)
+        await asyncio.sleep(0)  # all have begun by then, and close what they were given
         greeting = tuple(self._greeting)
         for task in greeting:
             task.cancel()

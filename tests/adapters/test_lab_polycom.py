@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import ssl
 import threading
 import time
@@ -17,6 +19,7 @@ from otd.lab.certificates import self_signed
 from otd.lab.codec_tls import limited
 from otd.lab.polycom import Habits
 from otd.lab.polycom_profiles import PROFILES
+from otd.lab.polycom_wire import Caller
 from otd.lab.server import Receive, Scope, Send, Server
 from otd.lab.wire import Silence
 from otd.model import Person
@@ -286,6 +289,26 @@ def test_stopping_does_not_wait_for_a_server() -> None:
         unit.stop()
         assert time.monotonic() - began < unit.habits.patience.total_seconds() / 2
         assert unit.polls == ()
+
+
+@pytest.mark.parametrize("moment", range(1, 5))
+def test_a_call_that_is_broken_off_just_before_it_goes_on_leaves_no_connection_behind(moment: int) -> None:
+    async def broken_off(url: str) -> None:
+        caller = Caller(Habits(), note=lambda fault: None)
+        call = caller.call("POST", url, a_registration(url), body="", action="", user_agent="")
+        task, seen = asyncio.create_task(call), set[int]()
+        while len(seen) < moment and not task.done():  # connected, greeted, sent, answered
+            await asyncio.sleep(0)
+            awaited = task._fut_waiter  # type: ignore[attr-defined]
+            if awaited is not None and awaited.done():
+                seen.add(id(awaited))
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await caller.end()
+
+    with Server(ByHand(an_item()), tls=True) as server:
+        asyncio.run(broken_off(server.url))
+    gc.collect()  # warnings are errors
 
 
 def test_autodiscover_leads_to_the_calendar_and_is_asked_again_after_a_failure(by_hand: tuple[ByHand, str]) -> None:

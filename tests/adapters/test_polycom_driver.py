@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -116,9 +114,6 @@ class Site:
         self.lists.close()
         self.bus.close()
         self.memory.close()
-        with warnings.catch_warnings():  # connections of the lab that were open when its loop ended
-            warnings.simplefilter("ignore", ResourceWarning)
-            gc.collect()
 
 
 @pytest.fixture(
