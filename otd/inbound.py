@@ -47,7 +47,7 @@ class Server:
     ) -> None:
         self._certificate = Certificate(files) if files is not None else None
         self._look = look
-        self._socket = _listening(name, address, port)
+        self._socket = listening(name, address, port)
         self.address, self.port = self._socket.getsockname()[:2]
         self._config = Config(
             app,
@@ -265,7 +265,8 @@ class _Protocol(H11Protocol):
             self.transport.abort()
 
 
-def _listening(name: str, address: str, port: int) -> socket.socket:
+def listening(name: str, address: str, port: int) -> socket.socket:
+    """A socket that takes connections there. Raises BadSetting when that cannot be."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     try:

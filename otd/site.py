@@ -130,7 +130,7 @@ class Site:
                 return
 
     def _how_it_is(self, began: datetime) -> dict[str, Any]:
-        now, lists, face = self._clock.now(), self._lists, self._face
+        now, lists, face, listener = self._clock.now(), self._lists, self._face, self._listener
         return {
             "relay": self.identity.relay,
             "pool": self.identity.pool,
@@ -154,6 +154,12 @@ class Site:
                 "missing": len(lists.missing(now)),
                 "complete": lists.is_complete(now),
                 "certificate_until": face.expires.isoformat() if face and face.expires else None,
+            },
+            "feedback": None
+            if listener is None
+            else {
+                "url": listener.url,
+                "certificate_until": listener.expires.isoformat() if listener.expires else None,
             },
         }
 

@@ -11,11 +11,13 @@ import click
 
 from otd.cli.options import examples, with_json
 from otd.cli.output import coloured, plain, print_json
+from otd.errors import BadSetting
 
 if TYPE_CHECKING:
     from cryptography import x509
 
 SOON = timedelta(days=30)
+LOCKED = "locked"
 Finding = tuple[str, str, str, str]  # result, what, what was found, the mend
 
 
@@ -42,20 +44,13 @@ def check(file: str, key: str, host: str, passphrase: str, secrets_file: str, as
 
     The exit code is 1 when it cannot serve.
     """
-    from otd.errors import BadSetting
-
     path, key_path, password = Path(file), Path(key) if key else None, _password(passphrase, secrets_file)
     try:
-        certificates, private = _read(path, key_path, password)
-        if not certificates and private is None:
-            raise BadSetting(file, "there is neither a certificate nor a key in it", "is it PFX (.pfx, .p12) or PEM?")
-    except _NeedsPassword as error:
-        if password or not sys.stdin.isatty():
-            raise BadSetting(file, str(error), "name the secret that opens it with --passphrase NAME") from None
-        typed = str(click.prompt("Passphrase", hide_input=True))
-        certificates, private = _read(path, key_path, typed)
-    except (ValueError, TypeError):
-        raise BadSetting(file, "a certificate in it cannot be read", "export it anew, as PFX or PEM") from None
+        certificates, private = read(path, key_path, password)
+    except BadSetting as error:
+        if error.reason != LOCKED or password or not sys.stdin.isatty():
+            raise
+        certificates, private = read(path, key_path, str(click.prompt("Passphrase", hide_input=True)))
     found = findings(certificates, private, host, datetime.now(UTC))
     if as_json:
         print_json([dict(zip(("result", "what", "found", "mend"), one, strict=True)) for one in found])
@@ -64,10 +59,6 @@ def check(file: str, key: str, host: str, passphrase: str, secrets_file: str, as
             colour = {"ok": "green", "warn": "yellow", "FAIL": "red"}[result]
             click.echo(f"{coloured(result.ljust(4), colour)} {what}: {plain(said)}" + (f" ({mend})" if mend else ""))
     return int(any(one[0] == "FAIL" for one in found))
-
-
-class _NeedsPassword(Exception):
-    """The file is locked, and the password at hand does not open it."""
 
 
 def _password(name: str, secrets_file: str) -> str:
@@ -80,29 +71,38 @@ def _password(name: str, secrets_file: str) -> str:
     return NamedSecrets(environment=os.environ, file=Path(secrets_file), folder=None).get(name)
 
 
-def _read(path: Path, key: Path | None, password: str) -> tuple[list[x509.Certificate], Any]:
-    """The certificates in the order of the file, and the private key, None when there is none."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives.serialization import pkcs12
-
-    from otd.errors import BadSetting
-
+def read(path: Path, key: Path | None, password: str) -> tuple[list[x509.Certificate], Any]:
+    """The certificates in the order of the file, and the private key, None when there is none. Raises BadSetting, whose
+    reason is LOCKED when the password does not open it."""
     try:
         data = path.read_bytes()
         keys = key.read_bytes() if key is not None else data
     except OSError as error:
         raise BadSetting(str(error.filename), f"it cannot be read: {error.strerror}", "look at its name") from None
+    try:
+        certificates, private = _parsed(path, data, keys, password)
+    except (ValueError, TypeError):
+        raise BadSetting(str(path), "a certificate in it cannot be read", "export it anew, as PFX or PEM") from None
+    if not certificates and private is None:
+        raise BadSetting(str(path), "there is neither a certificate nor a key in it", "is it PFX (.pfx, .p12) or PEM?")
+    return certificates, private
+
+
+def _parsed(path: Path, data: bytes, keys: bytes, password: str) -> tuple[list[x509.Certificate], Any]:
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import pkcs12
+
     if path.suffix.casefold() in (".pfx", ".p12"):
         try:
             private, leaf, chain = pkcs12.load_key_and_certificates(data, password.encode() or None)
         except ValueError:
-            raise _NeedsPassword("the passphrase does not open it, or it is no PFX file") from None
+            raise _locked(path, "the passphrase does not open it, or it is no PFX file") from None
         return [one for one in (leaf, *chain) if one is not None], private
     certificates = x509.load_pem_x509_certificates(data) if b"-----BEGIN CERTIFICATE" in data else []
-    return certificates, _private(keys, password)
+    return certificates, _private(path, keys, password)
 
 
-def _private(data: bytes, password: str) -> Any:
+def _private(path: Path, data: bytes, password: str) -> Any:
     from cryptography.hazmat.primitives import serialization
 
     if b"PRIVATE KEY-----" not in data:
@@ -111,10 +111,15 @@ def _private(data: bytes, password: str) -> Any:
         return serialization.load_pem_private_key(data, password.encode() or None)
     except TypeError:
         if b"ENCRYPTED" in data:
-            raise _NeedsPassword("its key is locked") from None
+            raise _locked(path, "its key is locked") from None
         return serialization.load_pem_private_key(data, None)  # a passphrase that nobody asked for
     except ValueError:
-        raise _NeedsPassword("the passphrase does not open its key") from None
+        raise _locked(path, "the passphrase does not open its key") from None
+
+
+def _locked(path: Path, why: str) -> BadSetting:
+    mend = "name the secret that opens it: --passphrase NAME, passphrase in relay.toml"
+    return BadSetting(str(path), why, mend, reason=LOCKED)
 
 
 def findings(certificates: list[x509.Certificate], private: Any, host: str, now: datetime) -> list[Finding]:

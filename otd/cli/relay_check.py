@@ -25,7 +25,8 @@ COLOURS = {"ok": "green", "warn": "yellow", "FAIL": "red", "skip": "white"}
 @with_json
 def check(watch: bool, config: str, as_json: bool) -> int:
     """Check every way that this relay needs: names, TCP, proxy, TLS (and whether something in between re-signs it), the
-    centre by HTTPS, the broker by AMQPS, the clock, and each endpoint that it knows.
+    centre by HTTPS, the broker by AMQPS, the clock, the ports and certificates of [face] and [feedback], and each
+    endpoint that it knows.
 
     A line for each step says what was found; for one that is not as it should be also whether things work without it,
     what follows, and the rule that a firewall or proxy is to have. No endpoint is changed. The exit code is 1 when

@@ -1,5 +1,5 @@
-"""What `otd relay check` tries, from this machine to the centre, its broker and the endpoints: each step of each way in
-a line of its own, so that the first one that fails says what to mend."""
+"""What `otd relay check` tries, from this machine to the centre, its broker and the endpoints, and where endpoints call
+it: each step of each way in a line of its own, so that the first one that fails says what to mend."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from otd.cli.relay_inbound import inbound
 from otd.cli.relay_ways import WITHIN, Line, Way, issuer_of, opened, trusting
 from otd.errors import OtdError, Unreachable
 from otd.tunnel import PROXY, Proxy
@@ -45,7 +46,7 @@ def everything(settings: SiteRelay) -> list[Line]:
         broker = threads.submit(_broker, settings, proxy, identity, unpaired)
         with _endpoints(settings) as (memory, endpoints):
             reached = [threads.submit(_endpoint, settings, memory, one) for one in endpoints if memory is not None]
-            lines = [*centre.result(), *broker.result(), *(one.result() for one in reached)]
+            lines = [*centre.result(), *broker.result(), *inbound(settings), *(one.result() for one in reached)]
     return lines
 
 

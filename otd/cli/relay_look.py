@@ -41,18 +41,11 @@ def report(settings: SiteRelay) -> dict[str, Any]:
     """What `otd relay run` noted last, and what of it still holds."""
     from otd import __version__
     from otd.cli.log_file import events
-    from otd.errors import Missing
 
-    try:
-        note: dict[str, Any] = json.loads((settings.state / "status.json").read_text("utf-8"))
-        age = datetime.now(UTC) - datetime.fromisoformat(note["at"])
-    except (OSError, ValueError, KeyError, TypeError):
-        raise Missing(str(settings.state), "no relay has run here yet", "otd relay pair, then otd relay run") from None
+    note, runs = noted(settings)
     bad = [one for one in events(settings.state / "relay.log") if one.get("level") in ("warning", "error")][-1:]
-    runs = not note.get("stopped") and age < STALE
     connected = runs and bool(note["broker"]["connected"])
     state = "at work" if connected and not note["resting"] else "rests" if connected else "away" if runs else "stopped"
-    face = note.get("face")
     return {
         "relay": note["relay"],
         "pool": note["pool"],
@@ -64,9 +57,22 @@ def report(settings: SiteRelay) -> dict[str, Any]:
         "broker": f"{note['broker']['where']}, {'connected' if connected else 'not connected'}",
         "clock": f"{note['clock_offset']:g} s ahead of the centre's",
         "deliveries": note["orders"],
-        "face": face,
+        "face": note.get("face"),
+        "feedback": note.get("feedback"),
         "last_error": " ".join(str(one.get(key, "")) for one in bad for key in ("timestamp", "event", "why")).strip(),
     }
+
+
+def noted(settings: SiteRelay) -> tuple[dict[str, Any], bool]:
+    """What `otd relay run` noted last, and whether it still runs. Raises Missing."""
+    from otd.errors import Missing
+
+    try:
+        note: dict[str, Any] = json.loads((settings.state / "status.json").read_text("utf-8"))
+        age = datetime.now(UTC) - datetime.fromisoformat(note["at"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise Missing(str(settings.state), "no relay has run here yet", "otd relay pair, then otd relay run") from None
+    return note, not note.get("stopped") and age < STALE
 
 
 def _in_words(value: object) -> object:

@@ -26,7 +26,7 @@ class Line:
     """One step: what was tried, the result; and when it is not ok whether things work without it, what follows from it,
     and what to do, which may be a rule for a firewall or a proxy."""
 
-    way: str  # "centre", "broker", "clock", "endpoint NAME"
+    way: str  # "centre", "broker", "clock", "face", "feedback", "endpoint NAME"
     step: str  # "DNS", "TCP", ...
     result: Result
     found: str

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +27,12 @@ from otd.model import Endpoint
 from otd.outbound import Http, public_trust
 from otd.relay.memory import Memory
 from otd.serve.app import application
+from otd.site import write_note
 from otd.store import SqlStore
 from otd.tunnel import proxy_at
 from otd.wiring import signing_key
 from otd.wiring import store as open_store
-from tests.adapters.authority import Authority
+from tests.adapters.authority import Authority, key_pem, pem
 from tests.adapters.cli import SETTINGS, Otd, an_installation, otd
 from tests.adapters.connect_proxy import ConnectProxy
 from tests.adapters.test_serve import free_port
@@ -231,6 +233,92 @@ def test_each_endpoint_that_it_knows_is_tried_and_reach_is_kept(site: Site, otd:
         assert "answers, holds" in checked(otd, "endpoint board", codec.address)["found"]
     gone = checked(otd, "endpoint board", codec.address)
     assert f"to {codec.address}" in gone["mend"]
+
+
+def inbound(site: Site, section: str, names: tuple[str, ...] = ("relay.example.com",), **kept: timedelta) -> int:
+    """The relay is to listen on a free port, with a certificate for these names."""
+    leaf, key = site.corp.issue(*names, **kept)
+    (site.folder / "inbound.pem").write_text(key_pem(key) + pem(leaf) + site.corp.pem)
+    port = free_port()
+    listens = f'address = "127.0.0.1:{port}"\nhost = "relay.example.com"\ncertificate = "inbound.pem"'
+    site.relay_toml(more=f"[{section}]\n{listens}")
+    return port
+
+
+@pytest.mark.parametrize("section", ["face", "feedback"])
+def test_where_endpoints_call_the_port_is_tried_and_the_certificate_is_looked_at(
+    site: Site, otd: Otd, section: str
+) -> None:
+    port = inbound(site, section)
+    line = checked(otd, section, "port")
+    assert (line["result"], line["found"]) == ("ok", f"127.0.0.1:{port} is free to listen on")
+    line = checked(otd, section, "certificate")
+    assert line["result"] == "ok"
+    assert line["found"].startswith("relay.example.com <- Example Corp CA, until 20")
+
+
+def test_where_endpoints_do_not_call_nothing_is_said(site: Site, otd: Otd) -> None:
+    ways = {line["way"] for line in json.loads(otd("relay", "check", "--json").out)["lines"]}
+    assert ways.isdisjoint({"face", "feedback"})
+
+
+@pytest.mark.parametrize("section", ["face", "feedback"])
+def test_a_port_that_another_program_has_is_said_with_the_mend(site: Site, otd: Otd, section: str) -> None:
+    port = inbound(site, section)
+    with socket.create_server(("127.0.0.1", port)):
+        line = checked(otd, section, "port")
+    assert (line["result"], line["works_without"], line["consequence"]) == ("FAIL", False, "the relay does not start")
+    assert f"127.0.0.1:{port}" in line["found"]
+    assert f"end what listens there, or choose another address in [{section}]" in line["mend"]
+
+
+@pytest.mark.parametrize("section", ["face", "feedback"])
+def test_a_port_on_which_this_very_relay_listens_is_as_it_should_be(site: Site, otd: Otd, section: str) -> None:
+    port, state = inbound(site, section), site.folder / "state"
+    state.mkdir()
+    with socket.create_server(("127.0.0.1", port)):
+        note = {"at": datetime.now(UTC).isoformat(), "stopped": False, section: {"url": f"https://127.0.0.1:{port}"}}
+        write_note(state, note)
+        line = checked(otd, section, "port")
+        assert (line["result"], line["found"]) == ("ok", f"the relay that runs here listens on 127.0.0.1:{port}")
+        write_note(state, note | {"stopped": True})
+        assert checked(otd, section, "port")["result"] == "FAIL"
+
+
+def test_a_certificate_that_endpoints_refuse_costs_their_word_for_a_restart_and_no_more(site: Site, otd: Otd) -> None:
+    inbound(site, "feedback", ("another.example.com",))
+    line = checked(otd, "feedback", "certificate")
+    assert (line["result"], line["works_without"]) == ("warn", True)
+    assert "it is not for relay.example.com" in line["found"]
+    assert "issue it for relay.example.com" in line["mend"]
+    assert "is put again at the next look" in line["consequence"]
+    inbound(site, "face", ("another.example.com",))
+    assert checked(otd, "face", "certificate")["result"] == "FAIL"
+
+
+def test_a_certificate_that_ends_soon_is_pointed_out(site: Site, otd: Otd) -> None:
+    inbound(site, "feedback", lives=timedelta(days=10))
+    line = checked(otd, "feedback", "certificate")
+    assert line["result"] == "warn"
+    assert "runs out on" in line["found"]
+
+
+def test_a_certificate_without_its_key_or_its_passphrase_lets_no_relay_start(site: Site, otd: Otd) -> None:
+    inbound(site, "feedback")
+    (site.folder / "inbound.pem").write_text(site.corp.pem)
+    line = checked(otd, "feedback", "certificate")
+    assert (line["result"], line["consequence"]) == ("FAIL", "the relay does not start")
+    text = (site.folder / "relay.toml").read_text()
+    (site.folder / "relay.toml").write_text(text + 'passphrase = "nowhere"\n')
+    line = checked(otd, "feedback", "certificate")
+    assert (line["result"], line["consequence"]) == ("FAIL", "the relay does not start")
+    assert "nowhere" in line["found"] + line["mend"]
+
+
+def test_without_a_certificate_restarts_are_told_in_clear(site: Site, otd: Otd) -> None:
+    site.relay_toml(more=f'[feedback]\naddress = "127.0.0.1:{free_port()}"')
+    line = checked(otd, "feedback", "certificate")
+    assert (line["result"], line["found"]) == ("skip", "none: plain HTTP is spoken")
 
 
 @pytest.mark.parametrize(

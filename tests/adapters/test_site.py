@@ -127,6 +127,17 @@ def test_polycom_endpoints_are_served_from_disk_while_the_centre_is_away(site: P
     assert relay.end() == 0
 
 
+def test_where_endpoints_call_it_stands_in_its_note(site: Path, running: type[Running]) -> None:
+    port = free_port()
+    (site / "relay.toml").write_text(f'[feedback]\naddress = "127.0.0.1:{port}"\n')
+    relay = running(site)
+    relay.until("the broker is away")
+    note = json.loads((site / "state" / "status.json").read_text())
+    assert note["feedback"] == {"url": f"http://127.0.0.1:{port}", "certificate_until": None}
+    assert note["face"] is None
+    assert relay.end() == 0
+
+
 def _zulu(time: datetime) -> str:
     return f"{time:%Y-%m-%dT%H:%M:%SZ}"
 
