@@ -2,7 +2,8 @@
 
 A row is due at `due`. A claim leases it under a new token; a lease that ran out counts as free. A hint pulls `due`
 forward and notes in `again` when it wants the row to have run: a claim empties that, so what stands there at the end
-of a run came meanwhile, and the row runs again.
+of a run came meanwhile, and the row runs again. A retry notes RETRIED there: what a run found that began before it
+parks nothing.
 
 Locks are always taken in the order lanes, endpoints, work, so that transactions on PostgreSQL cannot wait in a ring.
 """
@@ -26,10 +27,12 @@ from sqlalchemy import (
     bindparam,
     case,
     delete,
+    false,
     func,
     insert,
     select,
     text,
+    true,
     update,
 )
 from sqlalchemy.sql.dml import ReturningUpdate
@@ -41,6 +44,7 @@ from otd.store.tables import at, at_or_none, endpoints, lanes, ms, parts, span, 
 from otd.store.transaction import Transaction, greatest, least, line
 
 MANY = 100  # new rows at once, from which on PostgreSQL has to know of them to claim well
+RETRIED = 0  # in `again`: before every hint
 PARKED = timedelta(days=1)  # a parked row is tried again after this; a caller may ask for longer
 AGAIN: Mapping[str, timedelta] = {"refresh": timedelta(seconds=5)}  # how soon after a run for a hint the next one
 JITTER = 0.1  # the share of a period by which it may become shorter
@@ -143,7 +147,7 @@ def end_pauses(tx: Transaction) -> None:
 
 
 def _fresh(tx: Transaction) -> dict[str, Any]:
-    return {"parked": False, "attempt": 0, "due": least(work.c.due, tx.now), "again": tx.now}
+    return {"parked": False, "attempt": 0, "due": least(work.c.due, tx.now), "again": RETRIED}
 
 
 @cache
@@ -365,15 +369,16 @@ def _finished(now: ColumnElement[int], *, failed: bool, parked: bool) -> Update:
     after = now + bindparam("after", type_=BigInteger)
     soon = now + bindparam("gap", type_=BigInteger)
     hinted = case((work.c.again.is_(None), after), else_=least(after, greatest(work.c.again, soon)))
+    retried = work.c.again == RETRIED
     return (
         update(work)
         .where(_held())
         .values(
-            due=after if parked else hinted,
+            due=case((retried, hinted), else_=after) if parked else hinted,
             owner="",
             lease_until=0,
             attempt=work.c.attempt + 1 if failed else 0,
-            parked=parked,
+            parked=case((retried, false()), else_=true()) if parked else False,
             error=bindparam("its_error"),
             code=bindparam("its_code"),
             mend=bindparam("its_mend"),

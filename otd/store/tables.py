@@ -68,7 +68,7 @@ work = Table(
     Column("name", String(64), nullable=False),
     Column("lane", String(128), ForeignKey("lanes.name"), nullable=False),
     Column("due", BigInteger, nullable=False),
-    # The generation: when the hints that came since the claim want it to run again; NULL when none came.
+    # The generation: when the hints that came since the claim want it to run again; NULL when none came, 0 for a retry.
     Column("again", BigInteger),
     Column("owner", String(200), nullable=False, default=""),
     Column("token", BigInteger, nullable=False, default=0),  # grows with every claim and every lease taken away

@@ -28,7 +28,8 @@ GAP = 5 * SECOND  # how much later a refresh that was hinted while it ran may ru
 
 class ClaimingAndHinting(RuleBasedStateMachine):
     """`held` are claims whose workers live, `lost` those whose workers died or were too slow; `asked` are the hints
-    that no claim has served yet; `parked` the rows that wait for a person."""
+    that no claim has served yet; `parked` the rows that wait for a person; `retried` those that one had tried again
+    since they were claimed."""
 
     @initialize()
     def open(self) -> None:
@@ -43,6 +44,7 @@ class ClaimingAndHinting(RuleBasedStateMachine):
         self.lost: list[Work] = []
         self.asked: dict[str, datetime] = {key: self.clock.time for key in NAMES}
         self.parked: set[str] = set()
+        self.retried: set[str] = set()
         self.paused: dict[str, datetime] = {}
 
     def live(self, lane: str) -> list[str]:
@@ -56,6 +58,7 @@ class ClaimingAndHinting(RuleBasedStateMachine):
         if work.key in self.held:
             self.lost.append(self.held.pop(work.key)[0])
         self.held[work.key] = (work, work.lease_until)
+        self.retried.discard(work.key)
         self.asked.pop(work.key, None)
         assert len(self.live(work.lane)) <= CAPS[work.lane]
 
@@ -94,6 +97,7 @@ class ClaimingAndHinting(RuleBasedStateMachine):
         kind, name, _ = NAMES[key]
         self.store.unpark(kind, name)
         self.parked.discard(key)
+        self.retried.add(key)
         self.asked[key] = min(self.clock.time, self.asked.get(key, self.clock.time))
 
     @precondition(lambda self: self.held)
@@ -130,7 +134,7 @@ class ClaimingAndHinting(RuleBasedStateMachine):
         now = self.clock.time
         if pause:
             self.paused[work.lane] = max(now + pause, self.paused.get(work.lane, now))
-        if parked:
+        if parked and key not in self.retried:
             self.parked.add(key)
             self.asked.pop(key, None)
         else:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from otd.model import (
     Settled,
 )
@@ -309,6 +311,23 @@ class WorkContract(StoreCase):
         self.store.finish(work, Settled(after=HOUR))
         assert not self.row("codec1").parked
         assert self.names() == ["codec1"]
+
+    @pytest.mark.parametrize("hinted_after", [False, True])
+    def test_a_retry_while_it_is_tried_counts_more_than_what_was_found_before(self, hinted_after: bool) -> None:
+        self.adopt(rooms=0, endpoints=(an_endpoint(),))
+        self.run(error="refused", parked=True)
+        self.store.unpark("deliver", "codec1")
+        work = self.claim_one()
+        self.store.unpark("deliver", "codec1")
+        if hinted_after:
+            self.store.hint("deliver", "codec1", delay=HOUR)
+        self.store.finish(work, Settled(after=DAY, error="refused", code="denied", parked=True))
+        row = self.row("codec1")
+        assert (row.parked, row.error) == (False, "refused")
+        work = self.claim_one()
+        self.store.hint("deliver", "codec1")
+        self.store.finish(work, Settled(after=DAY, error="refused", code="denied", parked=True))
+        assert self.row("codec1").parked  # what was found since
 
     def test_unparked_is_due_now_with_attempts_from_zero(self) -> None:
         self.adopt()
