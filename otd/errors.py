@@ -107,9 +107,13 @@ class Unsupported(Permanent):
 
 
 class Untrusted(Permanent):
-    """The other side's certificate is not one that we trust."""
+    """The other side's certificate is not one that we trust; `shown` is its fingerprint, where that is known."""
 
     code = "untrusted"
+
+    def __init__(self, where: str, why: str, mend: str = "", *, shown: str = "") -> None:
+        super().__init__(where, why, mend)
+        self.shown = shown
 
 
 class BadSetting(Permanent):

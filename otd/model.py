@@ -77,6 +77,7 @@ class Endpoint:
     credential: str = ""  # the name of a secret of the relay's
     label: str = ""
     trust: str = "pin"  # "pin" (first use) | "sha256:HEX" | "ca" (system CAs) | "ca:NAME" (a file) | "plaintext-http"
+    pin: str = ""  # trust "pin": the certificate that the centre knows it by, "sha256:HEX"; "" before the first use
     interface: str = "auto"  # cisco: auto | bookingsputxml | put
     tls: str = ""  # cisco: "legacy" also speaks TLS 1.0 with weak ciphers, to this endpoint only
     session: bool = False  # cisco: signs in with a session for each delivery, instead of a password in each request
@@ -90,6 +91,10 @@ class Endpoint:
     domain: str = ""  # polycom: of the login, may be empty
     username: str = ""  # polycom: of the login, without the domain
     password_hash: str = field(default="", repr=False)  # polycom: "sha256:SALT:HEX", see otd.relay.face.credentials
+
+    def is_same_place(self, other: Endpoint) -> bool:
+        """Whether what is known of the certificate there is true of the other as well."""
+        return (self.kind, self.address, self.trust) == (other.kind, other.address, other.trust)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -592,6 +597,8 @@ class Receipt:
     reason: str = ""  # tells apart what has the same outcome: password, role, teams, list
     retry_after: timedelta | None = None
     facts: Facts | None = None  # what was learned on the way, if anything was
+    pin: str = ""  # of an endpoint with trust "pin": the certificate that the relay goes by
+    shown: str = ""  # untrusted: the one that it was shown instead
 
     def __post_init__(self) -> None:
         _aware(self.at)

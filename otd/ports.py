@@ -192,7 +192,7 @@ class Secrets(Protocol):
 
 
 class Pins(Protocol):
-    """The certificates that endpoints showed when they were first used; kept across restarts."""
+    """The certificates that endpoints are known by: as the centre said, else as first used; kept across restarts."""
 
     def get(self, endpoint: str) -> str:
         """ "sha256:HEX" of the pinned certificate (DER), "" when there is none yet."""
@@ -391,6 +391,11 @@ class Store(Protocol):
 
     def modes(self) -> Mapping[str, Mode]:
         """The pools that were cut over, and to what."""
+        ...
+
+    def pin(self, endpoint: str, fingerprint: str, *, why: str = "") -> None:
+        """A person accepts this certificate: the endpoint is known by it from now on, in place of another, and tried as
+        if for the first time. Raises Missing for a name that is not configured."""
         ...
 
     def pause(self, lane: str, until: datetime, why: str) -> None:
@@ -639,6 +644,9 @@ class Store(Protocol):
         not sent to, or for a revision or sequence that this database never gave (it may be a restored copy). A
         confirmation of the desired revision sets confirmed_revision and confirmed_at and clears failures, and un-parks;
         that of an older one counts as nothing; any other answer counts as a failure.
+
+        The first that tells of a certificate pins it: the endpoint is known by it until a person accepts another
+        (`pin`), or its settings say another kind, address or trust.
         """
         ...
 

@@ -59,5 +59,5 @@ class Trusting:
             mend = f'if it was replaced or reset, set trust = "{found}"'
         if found != wanted:
             why = f"it shows another certificate ({found}) than the pinned one ({wanted})"
-            raise Untrusted(endpoint.name, why, f"{mend}; if not, somebody may be in between")
+            raise Untrusted(endpoint.name, why, f"{mend}; if not, somebody may be in between", shown=found)
         self._note_end(endpoint.name, der)

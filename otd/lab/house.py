@@ -200,9 +200,8 @@ class House:
 
     def pin(self, endpoint: str) -> None:
         """As `otd endpoints pin` does: accept the certificate that it shows now."""
-        for memory in self.memories.values():
-            memory.repin(endpoint, self.codecs[endpoint].fingerprint)
-        self.retry(endpoint)
+        self.store.pin(endpoint, self.codecs[endpoint].fingerprint)
+        self.executor.wake()
 
     def cut_over(self, pool: str, mode: Mode) -> None:
         self.store.cut_over(pool, mode)

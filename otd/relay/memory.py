@@ -35,13 +35,22 @@ class Memory:
         self._met: dict[str, Endpoint] = {}
 
     def met(self, endpoint: Endpoint) -> None:
-        """Remember where it is, and how it is spoken to; without the hash of a login."""
-        known = replace(endpoint, password_hash="")
+        """Remember where it is, and how it is spoken to; without the hash of a login. The certificate that the centre
+        knows it by counts more than the one that is pinned here, and that is not of what stands somewhere else."""
+        known = replace(endpoint, password_hash="", pin="")
         with self._lock:
             if self._met.get(endpoint.name) != known:
-                row = (endpoint.name, wire.dump(known))
-                self._base.execute("INSERT OR REPLACE INTO endpoints VALUES (?, ?)", row)
-                self._met[endpoint.name] = known
+                self._remember(known)
+        if endpoint.pin and self.get(endpoint.name) != endpoint.pin:
+            self.repin(endpoint.name, endpoint.pin)
+
+    def _remember(self, endpoint: Endpoint) -> None:
+        name = endpoint.name
+        row = self._base.execute("SELECT endpoint FROM endpoints WHERE name = ?", (name,)).fetchone()
+        if row is not None and not wire.load(Endpoint, row[0], "a remembered endpoint").is_same_place(endpoint):
+            self._base.execute("DELETE FROM pins WHERE endpoint = ?", (name,))
+        self._base.execute("INSERT OR REPLACE INTO endpoints VALUES (?, ?)", (name, wire.dump(endpoint)))
+        self._met[name] = endpoint
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         """All that it has met and was not told to forget, by name."""
@@ -86,7 +95,7 @@ class Memory:
         return str(row[0])
 
     def repin(self, endpoint: str, fingerprint: str) -> None:
-        """Pin it instead of what was pinned: a person has said so."""
+        """Pin it instead of what was pinned: a person has said so, or the centre."""
         with self._lock:
             self._base.execute("INSERT OR REPLACE INTO pins VALUES (?, ?)", (endpoint, fingerprint))
 

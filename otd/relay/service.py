@@ -195,7 +195,8 @@ class Relay:
             failed = self._receipt(
                 delivery, _outcome(error), detail=error.why, mend=error.mend, retry_after=retry_after
             )
-            return replace(failed, reason=error.reason)
+            shown = error.shown if isinstance(error, Untrusted) else ""
+            return replace(failed, reason=error.reason, shown=shown)
 
     def _drive(self, driver: EndpointDriver, delivery: Delivery) -> Receipt:
         endpoint, bookings = delivery.endpoint, delivery.bookings
@@ -291,6 +292,7 @@ class Relay:
             detail=detail,
             mend=mend,
             retry_after=retry_after,
+            pin=self._memory.get(endpoint.name) if endpoint.trust == "pin" else "",
         )
 
     def _now(self) -> datetime:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -129,6 +130,8 @@ def _keep(tx: Transaction, endpoint: Endpoint, row: Any) -> None:
         changes |= {"confirmed_revision": 0, "confirmed_at": None, "failures": 0, "same_difference": 0}
         changes |= {"difference": "", "failing_since": None, "unreachable_from": "[]"}
     changes |= _leaving(tx, endpoint, before, row)
+    if not endpoint.is_same_place(before):
+        learning.unpin(tx, endpoint.name, row.sequence)
     tx.connection.execute(update(endpoints).where(endpoints.c.name == endpoint.name).values(changes))
     claims.move(tx, "deliver", {endpoint.name: endpoint.pool})
 
@@ -141,10 +144,16 @@ def _leaving(tx: Transaction, endpoint: Endpoint, before: Endpoint, row: Any) ->
     owed = leaving_in(tx, row)
     was_written_there = row.sent_at is not None and (owed is None or row.leaving_since <= tx.clock() - span(UNANSWERED))
     if before.pool != endpoint.pool and was_written_there:
-        return {"leaving": seal_endpoint(tx, before), "leaving_since": tx.now}
+        return _owed(tx, before)
     if owed is not None and owed.pool == endpoint.pool:
         return {"leaving": None, "leaving_since": None}
     return {}
+
+
+def _owed(tx: Transaction, endpoint: Endpoint) -> dict[str, Any]:
+    """A `forget` to the endpoint as it is now, under the certificate that it is known by."""
+    known = replace(endpoint, pin=learning.pinned(tx, endpoint.name))
+    return {"leaving": seal_endpoint(tx, known), "leaving_since": tx.now}
 
 
 def _remove(tx: Transaction, row: Any) -> None:
@@ -152,7 +161,7 @@ def _remove(tx: Transaction, row: Any) -> None:
     if row.sent_at is None:
         discard(tx, row.name)
         return
-    owed = {} if row.leaving else {"leaving": row.endpoint, "leaving_since": tx.now}
+    owed = {} if row.leaving else _owed(tx, endpoint_in(tx, row))
     tx.connection.execute(update(endpoints).where(endpoints.c.name == row.name).values(removed=True, **owed))
     claims.unpark(tx, "deliver", row.name)
 

@@ -13,9 +13,11 @@ from otd.errors import Missing
 from otd.model import EndpointState, Expiry, Facts, Mode, Receipt
 from otd.store import alerting, audit, claims, records
 from otd.store.configured import endpoint_in
+from otd.store.lists import not_configured
 from otd.store.tables import at_or_none, endpoints, lanes, learned, modes, work
-from otd.store.transaction import Transaction
+from otd.store.transaction import Transaction, line
 
+PIN = 71  # characters of a fingerprint
 ACCEPTING = frozenset({"confirmed", "differs"})  # outcomes that an endpoint gives only to whom it knows
 
 
@@ -47,8 +49,37 @@ def apply(tx: Transaction, receipt: Receipt, state: EndpointState, now: int) -> 
         changes["overwrites"] = state.overwrites + 1
     elif receipt.outcome == "confirmed" and receipt.verb == "read":
         changes["overwrites"] = 0
-    if tx.connection.execute(update(learned).where(learned.c.endpoint == name).values(changes)).rowcount == 0:
-        tx.connection.execute(insert(learned).values(endpoint=name, **changes))
+    _learn(tx, name, changes)
+    if receipt.pin and not state.endpoint.pin and state.endpoint.trust == "pin" and receipt.verb != "forget":
+        sent_there = func.coalesce(learned.c.unpinned_sequence, -1) < receipt.sequence
+        first = update(learned).where(learned.c.endpoint == name, sent_there)
+        tx.connection.execute(first.values(pin=line(receipt.pin, PIN)))
+
+
+def _learn(tx: Transaction, endpoint: str, values: dict[str, Any]) -> None:
+    if tx.connection.execute(update(learned).where(learned.c.endpoint == endpoint).values(values)).rowcount == 0:
+        tx.connection.execute(insert(learned).values(endpoint=endpoint, **values))
+
+
+def pin(tx: Transaction, endpoint: str, fingerprint: str, why: str) -> None:
+    """See `otd.ports.Store.pin`."""
+    known = select(endpoints.c.name).where(endpoints.c.name == endpoint).with_for_update()
+    if tx.connection.execute(known).one_or_none() is None:
+        raise not_configured(endpoint)
+    _learn(tx, endpoint, {"pin": fingerprint})
+    start_afresh(tx, endpoint)
+    claims.unpark(tx, "deliver", endpoint)
+    audit.act(tx, f"endpoint:{endpoint}", "pin", why)
+
+
+def pinned(tx: Transaction, endpoint: str) -> str:
+    """The certificate that it is known by, "" for none."""
+    return tx.connection.execute(select(learned.c.pin).where(learned.c.endpoint == endpoint)).scalar() or ""
+
+
+def unpin(tx: Transaction, endpoint: str, sequence: int) -> None:
+    """It is another one, or somewhere else: what is found by deliveries up to this one is not of it."""
+    _learn(tx, endpoint, {"pin": None, "unpinned_sequence": sequence})
 
 
 def restarted(tx: Transaction, pool: str, names: Iterable[str]) -> None:
@@ -113,6 +144,7 @@ def _joined(
     sealed = row.facts
     return replace(
         state,
+        endpoint=replace(endpoint, pin=row.pin or ""),
         facts=records.load(Facts, tx.vault.open(_place(row.endpoint), bytes(sealed))) if sealed else None,
         overwrites=row.overwrites,
         found=row.found,

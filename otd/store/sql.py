@@ -266,6 +266,10 @@ class SqlStore:
         with self._reading_once() as tx:
             return learning.modes_of_pools(tx)
 
+    def pin(self, endpoint: str, fingerprint: str, *, why: str = "") -> None:
+        with self._writing() as tx:
+            learning.pin(tx, endpoint, fingerprint, why)
+
     def pause(self, lane: str, until: datetime, why: str) -> None:
         with self._writing_once() as tx:
             claims.pause(tx, lane, until, why)

@@ -26,7 +26,7 @@ from sqlalchemy import (
 
 from otd.model import EPOCH
 
-HEAD = "0016"  # the migration that makes exactly these tables; a test compares. Numbers, so that newer is greater
+HEAD = "0017"  # the migration that makes exactly these tables; a test compares. Numbers, so that newer is greater
 VERSION_TABLE = "otd_version"
 
 LONGEST = timedelta(days=36_500)  # "never" for whoever adds it to now; keeps sums within what a datetime can say
@@ -169,6 +169,8 @@ learned = Table(
     Column("disputed_at", BigInteger),
     Column("disputed_sequence", BigInteger),
     Column("restarted_sequence", BigInteger),
+    Column("pin", String(71)),  # of the certificate that the endpoint is known by; of a kind, an address and a trust
+    Column("unpinned_sequence", BigInteger),  # of the last delivery that went to where it was before
     Column("found", String(32), nullable=False, default=""),
     Column("found_at", BigInteger),
     Column("reason", String(32), nullable=False, default=""),  # the last receipt's

@@ -152,6 +152,15 @@ def test_a_refused_password_says_so_and_the_list_stays_placed(site: Site) -> Non
     assert site.lists.get("poly1") is not None
 
 
+def test_another_certificate_than_the_centre_knows_is_not_even_given_a_password(tmp_path: Path) -> None:
+    site, old = Site(tmp_path, "gs", "pin"), self_signed("old").fingerprint
+    site.endpoint = replace(site.endpoint, pin=old)
+    site.secrets.values["poly"] = "admin:wrong"  # would be denied, were it said
+    receipt = site.order("read", *BOOKINGS)
+    assert (receipt.outcome, receipt.pin, receipt.shown) == ("untrusted", old, site.unit.fingerprint)
+    site.close()
+
+
 def test_an_endpoint_that_is_off_is_unreachable(site: Site) -> None:
     site.order("put", *BOOKINGS)
     site.unit.stop()

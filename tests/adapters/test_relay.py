@@ -307,6 +307,45 @@ def test_a_pin_once_set_stays(tmp_path: Path) -> None:
     again.close()
 
 
+def test_a_pin_that_the_centre_names_counts_more_than_the_relays_own(tmp_path: Path) -> None:
+    memory = Memory(tmp_path / "relay.db")
+    memory.pin("codec1", "sha256:aa")
+    memory.met(an_endpoint())
+    assert memory.get("codec1") == "sha256:aa"
+    memory.met(an_endpoint(pin="sha256:bb"))
+    assert memory.pin("codec1", "sha256:aa") == "sha256:bb"
+    memory.met(an_endpoint())  # as after a step back to a centre that names none
+    memory.close()
+    again = Memory(tmp_path / "relay.db")
+    assert again.get("codec1") == "sha256:bb"
+    again.close()
+
+
+@pytest.mark.parametrize("place", [{"address": "127.0.0.1:2"}, {"trust": "ca"}, {"kind": "cisco"}])
+def test_a_pin_is_not_of_what_stands_at_another_address(tmp_path: Path, place: dict[str, str]) -> None:
+    memory = Memory(tmp_path / "relay.db")
+    memory.met(an_endpoint())
+    memory.pin("codec1", "sha256:aa")
+    memory.met(an_endpoint(credential="another"))
+    assert memory.get("codec1") == "sha256:aa"
+    memory.close()
+    again = Memory(tmp_path / "relay.db")
+    again.met(an_endpoint(**place))
+    assert again.get("codec1") == ""
+    again.close()
+
+
+def test_a_receipt_says_which_certificate_the_relay_goes_by(bus: LocalBus, driver: MemoryDriver) -> None:
+    memory = Memory()
+    relay = a_relay_process(bus, driver, FixedClock(), memory=memory)
+    assert relay.carry_out(a_delivery()).pin == ""
+    memory.pin("codec1", "sha256:aa")
+    assert relay.carry_out(a_delivery(sequence=2)).pin == "sha256:aa"
+    driver.fail("codec1", Untrusted("codec1", "another certificate", shown="sha256:bb"))
+    refused = relay.carry_out(a_delivery(sequence=3))
+    assert (refused.pin, refused.shown) == ("sha256:aa", "sha256:bb")
+
+
 def test_a_memory_that_cannot_be_opened_is_a_setting_to_mend(tmp_path: Path) -> None:
     with pytest.raises(BadSetting, match=r"relay's memory"):
         Memory(tmp_path / "no" / "such" / "folder" / "relay.db")

@@ -11,6 +11,7 @@ from otd.model import Difference, Facts
 from tests.contracts.store_case import StoreCase, a_list
 from tests.values import MINUTE, T0, a_receipt, an_endpoint
 
+PIN, OTHER = "sha256:" + 64 * "a", "sha256:" + 64 * "b"
 FOREIGN = (Difference(id="elsewhere-1", fields=("foreign",)),)
 
 
@@ -110,6 +111,91 @@ class LearningContract(StoreCase):
         assert (self.state().overwrites, self.state().same_difference) == (3, 3)
         self.store.unpark("deliver", "codec1")
         assert (self.state().overwrites, self.state().same_difference) == (0, 0)
+
+    # certificates -----------------------------------------------------------------------------------------------------
+
+    def test_the_first_receipt_that_tells_of_a_certificate_pins_it(self) -> None:
+        self.one()
+        assert self.state().endpoint.pin == ""
+        self.deliver("unreachable")
+        assert self.state().endpoint.pin == ""
+        self.deliver(pin=PIN)
+        assert self.state().endpoint.pin == PIN
+        self.deliver(pin=OTHER, relay="relay2")
+        self.deliver("untrusted", pin=PIN, shown=OTHER)
+        assert self.state().endpoint.pin == PIN
+        assert [state.endpoint.pin for state in self.store.endpoints()] == [PIN]
+        assert self.state().receipt is not None
+        assert self.state().receipt.shown == OTHER
+
+    def test_a_pin_outlives_retries_and_other_settings(self) -> None:
+        self.one()
+        self.deliver("untrusted", pin=PIN, shown=OTHER)
+        self.store.unpark("deliver", "codec1")
+        self.store.cut_over("hq", "observe")
+        self.adopt(rooms=0, endpoints=(an_endpoint(credential="another", pool="lab"),), digest="changed")
+        state = self.state()
+        assert state.endpoint.pin == PIN
+        assert state.leaving == an_endpoint(credential="codec", pin=PIN), "the old pool lets go of the same one"
+
+    @pytest.mark.parametrize("place", [{"address": "127.0.0.1:2"}, {"trust": "ca"}, {"kind": "cisco"}])
+    def test_a_pin_is_of_one_address_and_receipts_from_before_do_not_bring_it_back(self, place: dict[str, str]) -> None:
+        self.one()
+        self.deliver(pin=PIN)
+        late = self.store.sending("codec1", "read", self.state().revision, "relay1")
+        self.adopt(rooms=0, endpoints=(an_endpoint(credential="codec", **place),), digest="moved")
+        assert self.state().endpoint.pin == ""
+        assert self.store.apply(a_receipt(revision=self.state().revision, sequence=late, verb="read", pin=PIN))
+        assert self.state().endpoint.pin == ""
+        self.deliver(pin=OTHER)
+        assert self.state().endpoint.pin == ("" if "trust" in place else OTHER)
+
+    def test_nor_does_the_very_first_receipt_from_before(self) -> None:
+        self.one()
+        late = self.store.sending("codec1", "put", self.state().revision, "relay1")
+        self.adopt(rooms=0, endpoints=(an_endpoint(credential="codec", address="127.0.0.1:2"),), digest="moved")
+        assert self.store.apply(a_receipt(revision=self.state().revision, sequence=late, pin=PIN))
+        assert self.state().endpoint.pin == ""
+        self.deliver(pin=OTHER)
+        assert self.state().endpoint.pin == OTHER
+
+    def test_what_is_found_at_the_old_address_while_it_leaves_is_not_pinned_for_the_new_one(self) -> None:
+        self.one()
+        self.deliver(pin=PIN)
+        moved = an_endpoint(credential="codec", pool="lab", address="127.0.0.1:2")
+        self.adopt(rooms=0, endpoints=(moved,), digest="moved")
+        state = self.state()
+        assert (state.endpoint.pin, state.leaving) == ("", an_endpoint(credential="codec", pin=PIN))
+        assert self.deliver("unreachable", verb="forget", pin=PIN)
+        assert self.state().endpoint.pin == ""
+
+    def test_one_that_is_removed_is_let_go_of_under_its_pin_and_then_forgotten(self) -> None:
+        self.one()
+        self.deliver(pin=PIN)
+        self.adopt(rooms=0, endpoints=(), digest="removed")
+        assert self.state().leaving == an_endpoint(credential="codec", pin=PIN)
+        assert self.deliver("forgotten", verb="forget")
+        self.one()
+        assert self.state().endpoint.pin == ""
+
+    def test_a_person_accepts_another_certificate(self) -> None:
+        self.one()
+        self.deliver("untrusted", pin=PIN, shown=OTHER)
+        self.run(after=60 * MINUTE, parked=True, error="another certificate", code="untrusted")
+        self.store.pin("codec1", OTHER, why="accepted")
+        assert (self.state().endpoint.pin, self.state().failures) == (OTHER, 0)
+        assert self.names() == ["codec1"]
+        (act,) = self.store.audit(("endpoint:codec1",), kinds=("act",))
+        assert (act.word, act.why) == ("pin", "accepted")
+        self.deliver(pin=PIN)
+        assert self.state().endpoint.pin == OTHER
+
+    def test_a_certificate_may_be_accepted_before_any_was_seen(self) -> None:
+        self.one()
+        self.store.pin("codec1", PIN)
+        assert self.state().endpoint.pin == PIN
+        with pytest.raises(Missing, match="codec9"):
+            self.store.pin("codec9", PIN)
 
     # credentials ------------------------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ import pytest
 
 from otd.deliveries import condition
 from otd.findings import notes
-from otd.lab.codec import User
+from otd.lab.codec import Codec, User
 from otd.lab.defaults import CODEC_PASSWORD, CODEC_USER
 from otd.lab.house import House, until
 from otd.model import WorkState
@@ -162,6 +162,63 @@ def test_an_endpoint_with_another_certificate_gets_nothing_until_a_person_accept
     house.pin("board")
     becomes(house, "confirmed")
     assert house.is_right("board")
+
+
+@pytest.fixture
+def apart(tmp_path: Path) -> Iterator[House]:
+    """A house of two relays with one endpoint, which only the first of them has met."""
+    house = House(tmp_path, paced=False, timing=TIMING, at_once=8, threads=4)
+    house.add("board", "roomos11")
+    with house:
+        house.cut_relay("relay-b")
+        house.want("board", bookings(1, 2, 3))
+        becomes(house, "confirmed")
+        assert house.memories["relay-b"].endpoints() == ()
+        yield house
+
+
+def only(house: House, relay: str, instead_of: str) -> None:
+    """This relay does the work of the pool from now on."""
+    house.start_relay(relay)
+    house.cut_relay(instead_of)
+
+
+def test_a_relay_that_never_met_an_endpoint_does_not_serve_another_certificate_either(apart: House) -> None:
+    house, codec = apart, apart.codecs["board"]
+    old = codec.fingerprint
+    codec.change_certificate()
+    codec.forget_log()
+    for relay, other in (("relay-b", "relay-a"), ("relay-a", "relay-b")):
+        only(house, relay, instead_of=other)
+        house.retry("board")
+        comes(lambda relay=relay: refused_by(house) == relay, f"the refusal of {relay}")  # type: ignore[misc]
+        assert codec.log == ()
+        receipt = house.state("board").receipt
+        assert receipt is not None
+        assert (receipt.pin, receipt.shown) == (old, codec.fingerprint)
+        assert {old, codec.fingerprint} <= set(receipt.detail.replace("(", " ").replace(")", " ").split())
+    house.pin("board")
+    becomes(house, "confirmed")
+    only(house, "relay-b", instead_of="relay-a")
+    house.want("board", bookings(1))
+    comes(lambda: house.is_right("board") and house.state("board").confirmed_by == "relay-b", "the list from the other")
+    assert house.state("board").endpoint.pin == codec.fingerprint
+
+
+def refused_by(house: House) -> str:
+    receipt = house.state("board").receipt
+    return receipt.relay if receipt is not None and receipt.outcome == "untrusted" else ""
+
+
+def test_another_address_is_met_for_the_first_time_by_every_relay(apart: House) -> None:
+    house = apart
+    with Codec(profile="roomos11", name="new", users={CODEC_USER: CODEC_PASSWORD}, speed=None) as new:
+        house.endpoints["board"] = replace(house.endpoints["board"], address=new.address)
+        house.adopt()
+        comes(lambda: house.state("board").endpoint.pin == new.fingerprint, "the new certificate")
+        only(house, "relay-b", instead_of="relay-a")
+        comes(lambda: house.state("board").confirmed_by == "relay-b", "a look by the other relay")
+        assert house.state("board").endpoint.pin == new.fingerprint
 
 
 def test_a_wrong_password_stops_after_the_second_try_and_says_so(house: House) -> None:

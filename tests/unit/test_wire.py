@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from otd import wire
 from otd.errors import Garbled
 from otd.model import Booking, DialString, Difference, Hello
-from tests.values import T0, a_booking, a_delivery, a_receipt
+from tests.values import T0, a_booking, a_delivery, a_receipt, an_endpoint
 
 times = st.datetimes(min_value=T0.replace(tzinfo=None), timezones=st.just(UTC))
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
@@ -47,6 +47,17 @@ def test_a_receipt_comes_back_as_it_was(detail: str, counter: int) -> None:
         retry_after=timedelta(seconds=3),
     )
     assert wire.read(wire.write(sent)) == sent
+
+
+def test_pins_come_back_and_are_not_missed_by_either_side_of_an_upgrade() -> None:
+    """A side that does not know them passes them over; one that does not hear of them goes without."""
+    known = a_delivery(endpoint=an_endpoint(pin="sha256:aa"))
+    found = a_receipt(outcome="untrusted", pin="sha256:aa", shown="sha256:bb")
+    assert (wire.read(wire.write(known)), wire.read(wire.write(found))) == (known, found)
+    order, receipt = json.loads(wire.write(known)), json.loads(wire.write(found))
+    del order["body"]["endpoint"]["pin"], receipt["body"]["pin"], receipt["body"]["shown"]
+    assert wire.read(json.dumps(order).encode()) == a_delivery()
+    assert wire.read(json.dumps(receipt).encode()) == a_receipt(outcome="untrusted")
 
 
 def test_a_hello_comes_back_as_it_was() -> None:
