@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -58,8 +59,21 @@ def everything(settings: Settings) -> list[Check]:
             checks.append(partial(check_credential, settings, name, clock))
         checks.append(partial(check_calendar, name, partial(wiring.calendar, settings, name), rooms, clock))
     checks += [partial(check_relay, settings, name) for name in settings.relays]
-    checks += [partial(_through_its_pool, settings, endpoint) for endpoint in settings.endpoints.values()]
+    pins = _known_pins(settings)
+    checks += [partial(_through_its_pool, settings, one, pins.get(one.name, "")) for one in settings.endpoints.values()]
     return checks
+
+
+def _known_pins(settings: Settings) -> dict[str, str]:
+    """The certificates that the centre knows endpoints by; none where the database does not open, which another line
+    tells of."""
+    from otd.cli.reaching import opened_store
+
+    with suppress(OtdError), opened_store(settings) as store:
+        known = {state.endpoint.name: state.endpoint for state in store.endpoints()}
+        there = [one for one in settings.endpoints.values() if one.name in known and one.is_same_place(known[one.name])]
+        return {one.name: known[one.name].pin for one in there}
+    return {}
 
 
 def failed(kind: str, name: str, tried: str, error: OtdError, consequence: str, mend: str = "") -> Line:
@@ -201,23 +215,24 @@ def check_relay(settings: Settings, name: str) -> Line:
 
 
 class LookedAtPins:
-    """The pins of a relay, to be looked at only: a certificate that is seen for the first time is not pinned."""
+    """The pins of a relay, to be looked at only: a certificate that is seen for the first time is not pinned. `known`
+    is what the centre knows an endpoint by, "" for nothing: it counts more than what the relay remembers."""
 
-    def __init__(self, pins: Pins) -> None:
-        self._pins = pins
+    def __init__(self, pins: Pins, known: str = "") -> None:
+        self._pins, self._known = pins, known
         self.shown = ""  # the fingerprint of the certificate that the endpoint showed
         self.new = False  # whether it would be pinned
 
     def get(self, endpoint: str) -> str:
-        return self._pins.get(endpoint)
+        return self._known or self._pins.get(endpoint)
 
     def pin(self, endpoint: str, fingerprint: str) -> str:
-        held = self._pins.get(endpoint)
+        held = self.get(endpoint)
         self.shown, self.new = fingerprint, not held
         return held or fingerprint
 
 
-def _through_its_pool(settings: Settings, endpoint: Endpoint) -> Line:
+def _through_its_pool(settings: Settings, endpoint: Endpoint, pin: str) -> Line:
     from otd import wiring
 
     relay = next((relay.name for relay in settings.relays.values() if relay.pool == endpoint.pool), "")
@@ -228,7 +243,7 @@ def _through_its_pool(settings: Settings, endpoint: Endpoint) -> Line:
     except OtdError as error:
         return failed("endpoint", endpoint.name, "nothing", error, "nothing reaches its screen")
     try:
-        pins = LookedAtPins(memory)
+        pins = LookedAtPins(memory, pin)
         driver = wiring.drivers(settings, pins)[endpoint.kind]
         try:
             return check_endpoint(driver, endpoint, pins)

@@ -15,7 +15,7 @@ from otd.cli.output import named, print_fields, print_json, progress
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from otd.model import Endpoint, Facts
+    from otd.model import Endpoint, EndpointState, Facts
     from otd.settings import Settings
 
 
@@ -28,10 +28,13 @@ def probe(name: str, config: str, as_json: bool) -> int:
 
     Reads only. The exit code is 1 when something stands in the way of its bookings.
     """
+    from otd.cli.reaching import state_of
     from otd.errors import OtdError
 
     settings = settings_of(config)
     endpoint = named("endpoint", name, settings.endpoints)
+    if state := state_of(settings, endpoint):
+        endpoint = replace(endpoint, pin=state.endpoint.pin)
     try:
         with progress(f"asking {endpoint.address}"):
             found = _probed(settings, endpoint)
@@ -149,34 +152,70 @@ def pin(name: str, yes: bool, config: str) -> int:
     """Accept the certificate that the endpoint NAME shows now, after it was replaced or reset.
 
     Shows the old and the new fingerprint. Compare the new one with what the endpoint itself displays: if it was not
-    replaced, somebody may be in between.
+    replaced, somebody may be in between. Where it cannot be reached from here, the new one is what the relay that last
+    refused it was shown. Every relay goes by the accepted one from the next delivery on.
     """
-    from otd.cli.reaching import WITHIN, memory_of, opened_store, relays_of
-    from otd.errors import BadSetting
-    from otd.outbound import shown_certificate
+    from otd.cli.reaching import memory_of, opened_store, relays_here, state_of
+    from otd.errors import BadSetting, Missing
     from otd.wiring import has_database
 
     settings = settings_of(config)
     endpoint = named("endpoint", name, settings.endpoints)
-    if endpoint.kind != "cisco" or endpoint.trust != "pin":
-        no_pin = {"cisco": f'it has trust = "{endpoint.trust}"', "webex": "the cloud is known by its CA"}
-        why = no_pin.get(endpoint.kind, "nothing connects to it")
+    if why := _why_not_pinned(endpoint):
         raise BadSetting(f"endpoint {name}", f"its certificate is not pinned: {why}", "change its settings instead")
-    with progress(f"asking {endpoint.address}"):
-        new = shown_certificate(endpoint.address, where=name, within=WITHIN, legacy=endpoint.tls == "legacy")
-    relays = relays_of(settings, endpoint)
+    relays, state = relays_here(settings, endpoint), state_of(settings, endpoint)
+    if state is None and (has_database(settings) or not relays):
+        why, mend = "the database does not know it at this address yet", "start `otd run` once with it"
+        raise Missing(f"endpoint {name}", why, mend)
+    new, shown = _shown(endpoint, state, is_here=bool(relays))
+    if state is not None:
+        click.echo(f"known by: {state.endpoint.pin or 'none yet'}")
     for relay in relays:
         with memory_of(settings, relay) as memory:
             click.echo(f"{relay}: {memory.get(name) or 'none yet'}")
-    click.echo(f"shown now: {new}")
+    click.echo(f"{shown}: {new}")
     if not (yes or click.confirm("Accept it?")):
         return 1
     for relay in relays:
         with memory_of(settings, relay) as memory:
             memory.repin(name, new)
-    if has_database(settings):
+    if state is not None:
         with opened_store(settings) as store:
-            store.note_act(f"endpoint:{name}", "pin", why=f"accepted {new}")
-            store.unpark("deliver", name, why="its new certificate was accepted")
+            store.pin(name, new, why=f"accepted {new}")
     click.echo(f"{name}: accepted; it is tried again now")
     return 0
+
+
+def _why_not_pinned(endpoint: Endpoint) -> str:
+    """ "" for one whose certificate is pinned."""
+    from otd.placing import KINDS, can_be_looked_at
+
+    if endpoint.kind == "webex":
+        return "the cloud is known by its CA"
+    if endpoint.kind not in ("cisco", *KINDS) or (endpoint.kind in KINDS and not can_be_looked_at(endpoint)):
+        return "nothing connects to it"
+    return "" if endpoint.trust == "pin" else f'it has trust = "{endpoint.trust}"'
+
+
+def _shown(endpoint: Endpoint, state: EndpointState | None, *, is_here: bool) -> tuple[str, str]:
+    """The fingerprint of the certificate that it shows, and to whom: to this machine, or to the relay that refused it
+    where none of its relays `is_here` or nothing answers. Raises OtdError."""
+    from otd.cli.reaching import WITHIN
+    from otd.errors import OtdError
+    from otd.outbound import shown_certificate
+
+    receipt = state.receipt if state else None
+    refused = None
+    if receipt is not None and receipt.shown:
+        refused = receipt.shown, f"shown to {receipt.relay} at {receipt.at:%Y-%m-%d %H:%M} UTC"
+    if refused and not is_here:
+        return refused
+    is_legacy = endpoint.tls == "legacy"
+    try:
+        with progress(f"asking {endpoint.address}"):
+            new = shown_certificate(endpoint.address, where=endpoint.name, within=WITHIN, legacy=is_legacy)
+    except OtdError:
+        if refused is None:
+            raise
+        return refused
+    return new, "shown now"

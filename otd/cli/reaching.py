@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ from otd.errors import Missing
 
 if TYPE_CHECKING:
     from otd.cli.checks import LookedAtPins
-    from otd.model import Endpoint
+    from otd.model import Endpoint, EndpointState
     from otd.ports import EndpointDriver
     from otd.relay.memory import Memory
     from otd.settings import Settings
@@ -20,12 +20,17 @@ if TYPE_CHECKING:
 WITHIN = timedelta(seconds=30)
 
 
-def relays_of(settings: Settings, endpoint: Endpoint) -> list[str]:
-    """The relays of its pool. Raises Missing when there is none."""
-    found = [relay.name for relay in settings.relays.values() if relay.pool == endpoint.pool]
-    if not found:
-        raise Missing(f"pool {endpoint.pool}", "no relay is in its pool", "add one to [relays]")
-    return found
+def relays_here(settings: Settings, endpoint: Endpoint) -> list[str]:
+    """The relays of its pool whose memory is on this machine."""
+    return [relay.name for relay in settings.relays.values() if relay.pool == endpoint.pool]
+
+
+def state_of(settings: Settings, endpoint: Endpoint) -> EndpointState | None:
+    """What the database knows of it; None while it knows nothing, or knows it at another address."""
+    with suppress(Missing), opened_store(settings) as store:
+        state = store.endpoint(endpoint.name)
+        return state if state.endpoint.is_same_place(endpoint) else None
+    return None
 
 
 @contextmanager
@@ -42,7 +47,8 @@ def memory_of(settings: Settings, relay: str) -> Iterator[Memory]:
 
 @contextmanager
 def looking(settings: Settings, endpoint: Endpoint) -> Iterator[tuple[EndpointDriver, LookedAtPins]]:
-    """A driver for looking at this endpoint; nothing is pinned by it. Raises Unsupported for one that only fetches."""
+    """A driver for looking at this endpoint, as its `pin` says or else as its relay pinned it; nothing is pinned by
+    looking. Raises Unsupported for one that only fetches."""
     from otd import wiring
     from otd.cli.checks import LookedAtPins
     from otd.errors import Unsupported
@@ -52,8 +58,11 @@ def looking(settings: Settings, endpoint: Endpoint) -> Iterator[tuple[EndpointDr
         why = "it fetches its list, and nothing says how its own interface is asked"
         mend = "give it address and credential; `otd status` and `otd endpoints polls` say what it got"
         raise Unsupported(endpoint.name, why, mend)
-    with memory_of(settings, relays_of(settings, endpoint)[0]) as memory:
-        pins = LookedAtPins(memory)
+    relays = relays_here(settings, endpoint)
+    if not relays:
+        raise Missing(f"pool {endpoint.pool}", "no relay is in its pool", "add one to [relays]")
+    with memory_of(settings, relays[0]) as memory:
+        pins = LookedAtPins(memory, endpoint.pin)
         driver = wiring.drivers(settings, pins)[endpoint.kind]
         try:
             yield driver, pins

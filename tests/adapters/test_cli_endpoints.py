@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from otd import wiring
+from otd.lab.certificates import self_signed
 from otd.lab.codec import Call, Codec, Held, User
 from otd.model import Booking, BookingList, DialString, EndpointState, Window
 from otd.settings import load
@@ -233,3 +234,70 @@ def test_a_new_certificate_is_accepted_after_both_were_shown(
     memory.close()
     assert codec.log == (), "nothing was sent to a certificate that nobody had accepted"
     assert otd("endpoints", "probe", "board-codec").code == 0
+    assert store.endpoint("board-codec").endpoint.pin == codec.fingerprint
+    (act,) = store.audit(("endpoint:board-codec",), kinds=("act",))
+    assert (act.word, act.why) == ("pin", f"accepted {codec.fingerprint}")
+
+
+def test_looks_from_here_go_by_what_the_centre_knows_of_the_certificate(
+    otd: Otd, store: SqlStore, codec: Codec
+) -> None:
+    answer(store, "confirmed", pin=codec.fingerprint)
+    codec.change_certificate()
+    codec.forget_log()
+    assert "another certificate" in otd("endpoints", "probe", "board-codec").out
+    assert "another certificate" in otd("endpoints", "show", "board-codec").out
+    assert "another certificate" in otd("check").out
+    assert codec.log == ()
+
+
+def test_what_cannot_be_reached_from_here_is_accepted_as_the_relay_was_shown_it(
+    otd: Otd, store: SqlStore, codec: Codec
+) -> None:
+    old, new = codec.fingerprint, self_signed("new").fingerprint
+    codec.stop()
+    assert otd("endpoints", "pin", "board-codec", "--yes").code == 1
+    answer(store, "untrusted", pin=old, shown=new)
+    said = otd("endpoints", "pin", "board-codec", "--yes")
+    assert said.code == 0
+    assert f"known by: {old}" in said.out
+    assert f"shown to hq-1 at {store.now():%Y-%m-%d}" in said.out
+    assert (store.endpoint("board-codec").endpoint.pin, store.endpoint("board-codec").failures) == (new, 0)
+
+
+def test_where_all_relays_are_elsewhere_what_they_were_shown_counts(
+    otd: Otd, store: SqlStore, tmp_path: Path, codec: Codec
+) -> None:
+    """At this address there may be something else here."""
+    new = self_signed("new").fingerprint
+    answer(store, "untrusted", pin=self_signed("old").fingerprint, shown=new)
+    settings = tmp_path / "otd.toml"
+    elsewhere = '[bus]\nbroker = "broker"\nrelays_address = "bus.example.com:443"\n'
+    settings.write_text(settings.read_text().replace('[relays.hq-1]\npool = "hq"\n', elsewhere))
+    said = otd("endpoints", "pin", "board-codec", "--yes")
+    assert (said.code, said.err) == (0, "")
+    assert codec.fingerprint not in said.out
+    assert store.endpoint("board-codec").endpoint.pin == new
+
+
+def test_the_certificate_of_a_polycom_endpoint_that_is_looked_at_is_accepted_too(
+    otd: Otd, store: SqlStore, tmp_path: Path, codec: Codec
+) -> None:
+    file = tmp_path / "otd.toml"
+    file.write_text(file.read_text().replace('kind = "cisco"', 'kind = "polycom"\nmodel = "gs"'))
+    assert "otd run" in otd("endpoints", "pin", "board-codec", "--yes").err
+    settings = load(file, {})
+    store.adopt(settings.rooms.values(), settings.endpoints.values(), {"post": 4, "hq": 4, "house": 4}, "polycom")
+    assert otd("endpoints", "pin", "board-codec", "--yes").code == 0
+    assert store.endpoint("board-codec").endpoint.pin == codec.fingerprint
+    file.write_text(file.read_text().replace('credential = "codec"', ""))
+    assert otd("endpoints", "pin", "board-codec", "--yes").code == 2
+
+
+def test_no_certificate_is_accepted_for_what_the_database_does_not_know(
+    otd: Otd, store: SqlStore, codec: Codec
+) -> None:
+    store.adopt((), (), {"hq": 4, "house": 4}, "none")
+    refused = otd("endpoints", "pin", "board-codec", "--yes")
+    assert refused.code == 1
+    assert "otd run" in refused.err
