@@ -758,7 +758,7 @@ class EndpointState:
     confirmed_at: datetime | None = None
     sent: Sent | None = None
     receipt: Receipt | None = None  # the last applied
-    failures: int = 0  # answers in a row that were not a confirmation
+    failures: int = 0  # answers in a row that were not a confirmation, to what was sent since a person looked at it
     same_difference: int = 0  # times in a row that it differed in the same way
     failing_since: datetime | None = None
     unreachable_from: tuple[str, ...] = ()  # relays that could not reach it since it was last confirmed

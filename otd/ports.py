@@ -376,7 +376,8 @@ class Store(Protocol):
 
     def unpark(self, kind: WorkKind, name: str, *, why: str = "") -> None:
         """A person had it tried again: due now, attempts from zero; for `deliver` the endpoint's failures, too: it is
-        tried as if for the first time. The same happens to everything when `adopt` sees changed settings."""
+        tried as if for the first time. What whoever is at it found before, and what is answered to a delivery that went
+        out before, parks nothing. The same happens to everything when `adopt` sees changed settings."""
         ...
 
     def skip(self, kind: WorkKind, name: str, *, why: str = "") -> bool:

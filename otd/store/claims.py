@@ -115,7 +115,7 @@ def hint_all(tx: Transaction, kind: WorkKind, delays: Mapping[str, timedelta]) -
 def unpark(tx: Transaction, kind: WorkKind, name: str) -> None:
     """Due now, attempts from zero, and the failures of the endpoint too: a person has looked at it."""
     if kind == "deliver":
-        tx.connection.execute(update(endpoints).where(endpoints.c.name == name).values(failures=0))
+        tx.connection.execute(_looked_at().where(endpoints.c.name == name))
     revive(tx, kind, name)
 
 
@@ -134,8 +134,13 @@ def skip(tx: Transaction, kind: WorkKind, name: str, why: str) -> bool:
 
 def unpark_everything(tx: Transaction) -> None:
     """The same for every row."""
-    tx.connection.execute(update(endpoints).values(failures=0))
+    tx.connection.execute(_looked_at())
     tx.connection.execute(update(work).values(_fresh(tx)))
+
+
+def _looked_at() -> Update:
+    """Failures begin anew; the answer to what went out before is none."""
+    return update(endpoints).values(failures=0, retried_sequence=endpoints.c.sequence)
 
 
 def end_pauses(tx: Transaction) -> None:

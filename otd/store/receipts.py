@@ -145,7 +145,8 @@ def _verdict(receipt: Receipt, row: Any) -> dict[str, Any]:
     if receipt.outcome == "confirmed":
         return {}  # of a list that another has replaced since: no failure, and nothing to be content with
     since = row.now if row.failing_since is None else row.failing_since
-    changes: dict[str, Any] = {"failures": row.failures + 1, "failing_since": since}
+    counts = row.retried_sequence is None or receipt.sequence > row.retried_sequence
+    changes: dict[str, Any] = {"failures": row.failures + counts, "failing_since": since}
     if receipt.outcome == "differs":
         difference = hashlib.sha256(records.dump(receipt.differences).encode()).hexdigest()
         changes["difference"] = difference

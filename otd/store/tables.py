@@ -26,7 +26,7 @@ from sqlalchemy import (
 
 from otd.model import EPOCH
 
-HEAD = "0017"  # the migration that makes exactly these tables; a test compares. Numbers, so that newer is greater
+HEAD = "0018"  # the migration that makes exactly these tables; a test compares. Numbers, so that newer is greater
 VERSION_TABLE = "otd_version"
 
 LONGEST = timedelta(days=36_500)  # "never" for whoever adds it to now; keeps sums within what a datetime can say
@@ -127,6 +127,7 @@ endpoints = Table(
     Column("receipt", LargeBinary),  # sealed
     Column("outcome", String(16), nullable=False, default=""),  # the receipt's
     Column("failures", Integer, nullable=False, default=0),
+    Column("retried_sequence", BigInteger),  # of the last delivery that had gone out when failures were set to zero
     Column("difference", String(64), nullable=False, default=""),  # what last differed, as a digest
     Column("same_difference", Integer, nullable=False, default=0),
     Column("failing_since", BigInteger),

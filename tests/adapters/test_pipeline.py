@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,7 +21,7 @@ from otd.endpoints.memory import MemoryDriver
 from otd.errors import Busy, Denied, Garbled, Missing, OtdError, Truncated, Unreachable
 from otd.executor import LocalExecutor
 from otd.invites import Site
-from otd.model import Endpoint, EndpointState, Meeting, Person, Policy, Room
+from otd.model import Endpoint, EndpointState, Meeting, Person, Policy, Receipt, Room
 from otd.pairing import Keys
 from otd.pipeline import Pipeline, Rulebook
 from otd.relay.lists import Lists
@@ -145,6 +146,9 @@ class House:
 
     def close(self) -> None:
         self.executor.stop(within=10 * SECOND)
+        self.close_the_rest()
+
+    def close_the_rest(self) -> None:
         for relay, _ in self.relays.values():
             relay.stop()
         self.bus.close()
@@ -299,6 +303,65 @@ def test_a_refused_password_is_parked_and_not_tried_again_for_a_new_list(house: 
     house.store.unpark("deliver", "codec1")
     house.executor.wake()
     house.until_shown("Meeting m2")
+
+
+class ByHand(House):
+    """A house whose work is done, and whose receipts are applied, when a test says so."""
+
+    def __init__(self, folder: Path) -> None:
+        self.receipts: queue.Queue[Receipt] = queue.Queue()
+        super().__init__(folder)
+
+    def _receipt(self, receipt: Receipt) -> None:
+        self.receipts.put(receipt)
+
+    def receipt(self) -> Receipt:
+        return self.receipts.get(timeout=10)
+
+    def work(self) -> None:
+        for claimed in self.store.claim("test", limit=9, lease=MINUTE):
+            self.store.finish(claimed, self.pipeline.carry_out(claimed))
+
+    def mend_and_retry(self) -> None:
+        self.driver.fail("codec1", None)
+        self.store.unpark("deliver", "codec1")
+
+    def is_confirmed_next(self) -> bool:
+        """By what comes of the work that is due."""
+        self.work()
+        self.pipeline.apply_receipt(self.receipt())
+        return condition(self.state()) == "confirmed"
+
+
+@pytest.fixture
+def by_hand(tmp_path: Path) -> Iterator[ByHand]:
+    """The endpoint has just refused the password."""
+    house = ByHand(tmp_path)
+    house.start_relay("relay1")
+    house.until(lambda: bool(house.store.relays()))
+    house.driver.fail("codec1", Denied("codec1", "it refused the password", "set the right secret"))
+    house.book(a_meeting())
+    while house.receipts.empty():
+        house.work()
+    yield house
+    house.close_the_rest()
+
+
+def test_a_retry_before_the_answer_to_what_was_sent_earlier_comes_is_not_undone_by_it(by_hand: ByHand) -> None:
+    refused = by_hand.receipt()
+    by_hand.mend_and_retry()
+    by_hand.pipeline.apply_receipt(refused)
+    assert by_hand.is_confirmed_next()
+
+
+def test_a_retry_while_the_answer_is_thought_over_is_not_undone_by_it(by_hand: ByHand) -> None:
+    by_hand.pipeline.apply_receipt(by_hand.receipt())
+    (claimed,) = by_hand.store.claim("test", limit=1, lease=MINUTE, kinds=("deliver",))
+    settled = by_hand.pipeline.carry_out(claimed)
+    assert settled.parked
+    by_hand.mend_and_retry()
+    by_hand.store.finish(claimed, settled)
+    assert by_hand.is_confirmed_next()
 
 
 def test_a_divisible_room_shows_the_union_and_nothing_until_both_were_read(tmp_path: Path) -> None:

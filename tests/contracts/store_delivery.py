@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from otd.model import (
     Difference,
     Hello,
@@ -201,6 +203,23 @@ class DeliveryContract(StoreCase):
         self.store.unpark("deliver", "codec1")
         assert self.state().failures == 0
         assert self.names() == ["codec1"]
+
+    @pytest.mark.parametrize("by", ["a person", "other settings"])
+    def test_an_answer_to_what_went_out_before_a_retry_is_no_failure(self, by: str) -> None:
+        self.adopt(rooms=0, endpoints=(an_endpoint(),))
+        revision = self.store.put_desired(a_list("b1"), "d1")
+        before = self.store.sending("codec1", "put", revision, "relay1")
+        if by == "a person":
+            self.store.unpark("deliver", "codec1")
+        else:
+            self.adopt(rooms=0, endpoints=(an_endpoint(),), digest="a new password")
+        self.run()
+        assert self.store.apply(a_receipt(revision=revision, sequence=before, outcome="denied"))
+        state = self.state()
+        assert (state.failures, state.receipt.outcome if state.receipt else "") == (0, "denied")
+        assert self.names() == ["codec1"]
+        self.deliver("denied")
+        assert self.state().failures == 1
 
     def test_new_settings_start_failures_from_zero(self) -> None:
         self.adopt(endpoints=(an_endpoint(),))

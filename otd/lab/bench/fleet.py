@@ -38,7 +38,6 @@ SESSION_COSTS = 1 / 15  # of a request with a password: endpoints allow 15 a sec
 LASTS = (5, 40)  # seconds of lab time, least and most
 CHANGES = 0.5  # lists that change in a minute, as a share of the endpoints
 FAULTS = 0.5  # faults that begin in a minute, as a share of the endpoints
-LOOKS_AGAIN = timedelta(seconds=20)  # lab time from one look of a person at what is parked to the next
 LOOK = timedelta(seconds=0.5)  # between two looks at all endpoints, which take a moment
 
 
@@ -161,7 +160,7 @@ def _played(
         first = time.perf_counter() - began
         _go_wrong(house, troubles, seconds, speed, chance)
         began = time.perf_counter()
-        settled = until(_Person(house, speed).finds_all_right, settle, every=LOOK)
+        settled = until(lambda: not house.wrong() and not _open_sessions(house), settle, every=LOOK)
         healed = time.perf_counter() - began
         left = tuple(_left(house, name) for name in house.wrong())
         house.stop()
@@ -178,23 +177,6 @@ def _played(
             "refused_for_rate_count": sum(codec.refused for codec in house.codecs.values()),
         }
     return figures, left
-
-
-class _Person:
-    """Who looks at everything in the end, and asks for another try where one is needed: what was mended while a relay
-    was just looking may have been parked once more."""
-
-    def __init__(self, house: House, speed: float) -> None:
-        self._house, self._every = house, LOOKS_AGAIN / speed
-        self._looked = time.monotonic()
-
-    def finds_all_right(self) -> bool:
-        if time.monotonic() - self._looked > self._every.total_seconds():
-            self._looked = time.monotonic()
-            for row in self._house.store.work():
-                if row.parked:
-                    self._house.retry(row.name)
-        return not self._house.wrong() and not _open_sessions(self._house)
 
 
 def _left(house: House, name: str) -> str:
