@@ -34,7 +34,7 @@ PAIRED = SETTINGS.replace('[relays.hq-1]\npool = "hq"\n', "").replace(
 def store(tmp_path: Path) -> Iterator[SqlStore]:
     an_installation(tmp_path, PAIRED + BUS)
     secrets = tmp_path / "secrets.toml"
-    secrets.write_text(secrets.read_text() + 'broker = "amqps://otd:of-the-centre@bus.example.com"\ncodec = "admin:x"\n')
+    secrets.write_text(secrets.read_text() + 'broker = "amqps://otd:the-centres@bus.example.com"\ncodec = "admin:x"\n')
     settings = otd_settings.load(tmp_path / "otd.toml", {})
     with closing(open_store(settings)) as found:
         found.adopt(settings.rooms.values(), settings.endpoints.values(), {HOUSE: 4, "post": 4, "hq": 4}, "d")
@@ -141,7 +141,7 @@ def test_a_relay_set_up_by_hand_gets_commands_and_a_grant_that_work(
         "otd-relays.relay1",
         "hunter2",
     )
-    assert "of-the-centre" not in urlsafe_b64decode(grant).decode()
+    assert "the-centres" not in urlsafe_b64decode(grant).decode()
     assert store.members.get("relay1").by_hand
 
 
