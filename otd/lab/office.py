@@ -66,6 +66,8 @@ class Office:
         self._add_huddle()
         self._settings, self._secrets = self.scene.config.read_text(), self._secrets_file.read_text()
         self.run()
+        for room in ENDPOINTS:  # nothing goes wrong before all was once in order: what was never met is not known
+            self.settle(room)
         return self
 
     def __exit__(self, *_: object) -> None:
