@@ -206,7 +206,7 @@ def _look(
     and takes nothing from what its relays serve."""
     if findings.is_refused_elsewhere(state) and (looked is None or looked.outcome not in PERMANENT):
         return _refused_elsewhere(state, timing)
-    if looked is not None and looked.outcome in PERMANENT and state.failures:
+    if looked is not None and looked.outcome in PERMANENT and state.failures and not _is_outdated(state, looked):
         return Wait(after=timing.verify, error=looked.detail, code=looked.outcome, mend=looked.mend)
     sent, last = state.sent, looked.at if looked else state.fetched_at or now
     if sent is not None and sent.verb == "read" and (looked is None or looked.sequence < sent.sequence):
@@ -377,10 +377,15 @@ def _permanent(state: EndpointState, desired: Desired, receipt: Receipt, now: da
     refused_list = receipt.outcome == "unsupported" and receipt.reason != "teams"
     other_list = refused_list and receipt.revision < desired.revision
     may_lock = receipt.outcome == "denied" and receipt.reason != "role"
-    if state.failures == 0 or other_list or (not may_lock and now >= again):
+    if state.failures == 0 or other_list or _is_outdated(state, receipt) or (not may_lock and now >= again):
         return Send(verb=_aim(state))
     after = again - now if again > now else timing.parked
     return Park(after=after, error=receipt.detail or receipt.outcome, code=receipt.outcome, mend=receipt.mend)
+
+
+def _is_outdated(state: EndpointState, receipt: Receipt) -> bool:
+    """Whether a certificate was refused by a pin in whose place there is another now."""
+    return receipt.outcome == "untrusted" and receipt.pin != "" and state.endpoint.pin not in ("", receipt.pin)
 
 
 def _reaching(state: EndpointState, alive: tuple[str, ...], turn: int) -> str:

@@ -24,7 +24,20 @@ from otd.deliveries import (
     step,
 )
 from otd.model import BookingList, EndpointState, Facts, Mode, Placement, RelayState
-from tests.values import HOUR, MINUTE, SECOND, T0, WINDOW, a_booking, a_desired, a_receipt, a_relay, a_sent, a_state
+from tests.values import (
+    HOUR,
+    MINUTE,
+    SECOND,
+    T0,
+    WINDOW,
+    a_booking,
+    a_desired,
+    a_receipt,
+    a_relay,
+    a_sent,
+    a_state,
+    an_endpoint,
+)
 
 TIMING = Timing()
 BOTH = (a_relay("relay1"), a_relay("relay2"))
@@ -205,6 +218,16 @@ def test_what_needs_a_person_is_parked_even_when_the_list_changes(outcome: str) 
     assert next_step(state) == Park(after=timedelta(days=1), error="it said no", code=outcome, mend="do this")
     newer = a_state(sent=a_sent(), receipt=refused, failures=1, desired=a_desired(revision=11))
     assert isinstance(next_step(newer), Park)
+
+
+def test_a_certificate_that_was_refused_by_a_pin_of_before_is_looked_at_again() -> None:
+    """A delivery was under way when a person accepted the new one."""
+    refused = a_receipt(outcome="untrusted", pin="sha256:aa", shown="sha256:bb")
+    known = a_state(endpoint=an_endpoint(pin="sha256:aa"), sent=a_sent(), receipt=refused, failures=1)
+    assert isinstance(next_step(known), Park)
+    assert next_step(replace(known, endpoint=an_endpoint(pin="sha256:bb"))) == Send(verb="put")
+    older = replace(known, endpoint=an_endpoint(pin="sha256:bb"), receipt=replace(refused, pin="", shown=""))
+    assert isinstance(next_step(older), Park), "a relay that obeys no pin of ours would refuse it for ever"
 
 
 def test_a_refused_password_is_not_even_tried_once_a_day() -> None:
