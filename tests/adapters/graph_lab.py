@@ -16,11 +16,11 @@ from otd.lab.graph import Graph
 from otd.lab.mailboxes import Mailboxes
 from otd.lab.server import Server
 from tests.adapters.mailboxes import SecretsOf, lay
-from tests.contracts.calendar import FixedClock, Planned, a_room
+from tests.adapters.reading import ROOM
+from tests.contracts.calendar import FixedClock, Planned
 
 APP = "5f1b2c3d-0000-4000-8000-0123456789ab"
 SECRET = "the-client-secret"
-ROOM = a_room()
 
 
 @dataclass

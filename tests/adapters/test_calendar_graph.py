@@ -40,29 +40,14 @@ from otd.lab.faults import Fault
 from otd.lab.graph import Graph
 from otd.lab.mailboxes import Mailboxes
 from otd.lab.server import Server
-from otd.model import Complete, Empty, Failed, Meeting, Reading, Room, Window
-from tests.adapters.graph_lab import APP, ROOM, SECRET, Lab, calendar, lab
+from otd.model import Complete, Empty, Failed, Window
+from tests.adapters.graph_lab import APP, SECRET, Lab, calendar, lab
 from tests.adapters.mailboxes import SecretsOf, as_meeting
+from tests.adapters.reading import ROOM, error, many, meetings, read
 from tests.adapters.recorder import Asked, Instead, Recorder
-from tests.contracts.calendar import DAY, HOUR, T0, WINDOW, CalendarContract, FixedClock, Planned, a_room, planned
+from tests.contracts.calendar import DAY, HOUR, T0, CalendarContract, FixedClock, Planned, a_room, planned
 
 __all__ = ["calendar", "lab"]
-
-
-def read(calendar: GraphCalendar, room: Room = ROOM, window: Window = WINDOW, seconds: float = 10) -> Reading:
-    return calendar.read(room, window, within=timedelta(seconds=seconds))
-
-
-def meetings(calendar: GraphCalendar, window: Window = WINDOW) -> tuple[Meeting, ...]:
-    reading = read(calendar, window=window)
-    assert isinstance(reading, Complete), reading
-    return reading.meetings
-
-
-def error(calendar: GraphCalendar, seconds: float = 10) -> OtdError:
-    reading = read(calendar, seconds=seconds)
-    assert isinstance(reading, Failed), reading
-    return reading.error
 
 
 class TestGraphCalendar(CalendarContract):
@@ -151,15 +136,6 @@ def test_drafts_are_left_out(lab: Lab, calendar: GraphCalendar) -> None:
 
 
 # --- pages --------------------------------------------------------------------------------------------------------
-
-
-def many(count: int) -> list[Planned]:
-    return [
-        planned(
-            f"m{n}", subject=f"No {n}", start=T0 + n * timedelta(minutes=5), end=T0 + n * timedelta(minutes=5) + HOUR
-        )
-        for n in range(count)
-    ]
 
 
 def test_all_pages_are_read(lab: Lab) -> None:

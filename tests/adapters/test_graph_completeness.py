@@ -17,7 +17,8 @@ from otd.lab.graph import Graph
 from otd.lab.mailboxes import Mailboxes
 from otd.lab.server import Server
 from otd.model import Complete, Failed, Reading
-from tests.adapters.graph_lab import APP, ROOM, SECRET, Lab, calendar, lab
+from tests.adapters.graph_lab import APP, SECRET, Lab, calendar, lab
+from tests.adapters.reading import ROOM
 from tests.adapters.recorder import Asked, Recorder
 from tests.contracts.calendar import HOUR, T0, WINDOW, Planned, planned
 
