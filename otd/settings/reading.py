@@ -15,7 +15,7 @@ from otd.invites.site import Site
 from otd.model import Endpoint, Policy, Room
 from otd.reach import reach_of
 from otd.settings.documents import Merged, read_files
-from otd.settings.feedback import feedback_access
+from otd.settings.inbound import FaceTable, FeedbackTable, face_access, feedback_access, of_relay
 from otd.settings.kinds import WEBEX, host_and_port
 from otd.settings.mistakes import BadSettings, Mistake
 from otd.settings.references import check_references
@@ -26,7 +26,6 @@ from otd.settings.tables import (
     FilesTable,
     GraphTable,
     MetricsTable,
-    RelayTable,
     ServeTable,
 )
 from otd.settings.validation import Tables, validated
@@ -35,8 +34,6 @@ from otd.settings.values import (
     AuditSettings,
     BusSettings,
     CalendarSettings,
-    FaceAccess,
-    FeedbackAccess,
     FilesAccess,
     MetricsSettings,
     Pool,
@@ -126,8 +123,8 @@ def _settings(path: Path, tables: Tables, mistakes: tuple[Mistake, ...]) -> Sett
                     name=name,
                     pool=table.pool,
                     label=table.label,
-                    face=_face(table, folder),
-                    feedback=_feedback(table, folder),
+                    face=face_access(of_relay(table, "face", FaceTable), folder),
+                    feedback=feedback_access(of_relay(table, "feedback", FeedbackTable), folder),
                     reach=reach_of(table.reach) if table.reach else None,
                 )
                 for name, table in tables.relays.items()
@@ -228,32 +225,6 @@ def _most(table: GraphTable | EwsTable | FilesTable) -> int:
     if isinstance(table, GraphTable):
         return max(table.at_once, table.at_once_most)
     return table.at_once if isinstance(table, EwsTable) else 0
-
-
-def _face(table: RelayTable, folder: Path) -> FaceAccess | None:
-    if not table.face:
-        return None
-    host, port = host_and_port(table.face)
-    return FaceAccess(
-        address=host,
-        port=443 if port is None else port,
-        certificate=folder / table.face_certificate if table.face_certificate else None,
-        key=folder / table.face_key if table.face_key else None,
-        passphrase=table.face_passphrase,
-        minimum_tls=table.face_minimum_tls,
-        host=table.face_host,
-    )
-
-
-def _feedback(table: RelayTable, folder: Path) -> FeedbackAccess | None:
-    return feedback_access(
-        table.feedback,
-        told=table.feedback_host,
-        certificate=folder / table.feedback_certificate if table.feedback_certificate else None,
-        key=folder / table.feedback_key if table.feedback_key else None,
-        passphrase=table.feedback_passphrase,
-        minimum_tls=table.feedback_minimum_tls,
-    )
 
 
 def _alerts(table: AlertsTable, cas: Mapping[str, Path]) -> AlertSettings:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from otd.settings.documents import Merged
-from otd.settings.feedback import check_told
+from otd.settings.inbound import check_told
 from otd.settings.kinds import folder_mistake, host_and_port, mailbox_mistake
 from otd.settings.lines import Path as KeyPath
 from otd.settings.mistakes import did_you_mean

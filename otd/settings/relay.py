@@ -14,11 +14,11 @@ from pydantic import BeforeValidator, ConfigDict, Strict, StrictBool, with_confi
 from otd.errors import BadSetting
 from otd.reach import PRIVATE, Reach, reach_of
 from otd.settings.documents import Merged, read_document
-from otd.settings.feedback import check_told, feedback_access
+from otd.settings.inbound import FaceTable, FeedbackTable, check_told, face_access, feedback_access
 from otd.settings.kinds import Address, LogForm, Networks, SecretName, Text, Url, host_and_port, listed
 from otd.settings.mistakes import BadSettings, did_you_mean
 from otd.settings.secrets import NamedSecrets
-from otd.settings.tables import MinimumTls, SecretsTable
+from otd.settings.tables import SecretsTable
 from otd.settings.validation import checked_cas, checked_table
 from otd.settings.values import FaceAccess, FeedbackAccess
 from otd.tunnel import Proxy, proxy_at
@@ -60,32 +60,6 @@ class ReachTable:
 
     networks: Networks = PRIVATE
     lab: StrictBool = False
-
-
-@with_config(_STRICT)
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FaceTable:
-    """[face]: the calendar server that this relay is to Polycom endpoints"""
-
-    address: Address = ""
-    certificate: str = ""
-    key: str = ""
-    passphrase: SecretName = ""
-    minimum_tls: MinimumTls = "1.2"
-    host: str = ""
-
-
-@with_config(_STRICT)
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FeedbackTable:
-    """[feedback]: where Cisco endpoints tell this relay that they restarted"""
-
-    address: Address = ""
-    certificate: str = ""
-    key: str = ""
-    passphrase: SecretName = ""
-    minimum_tls: MinimumTls = "1.2"
-    host: Address = ""
 
 
 @dataclass(slots=True)
@@ -151,7 +125,7 @@ def load(path: Path) -> SiteRelay:
         _check(merged, tables, path.parent)
     if merged.mistakes:
         raise BadSettings(merged.mistakes)
-    folder, said, face = path.parent, tables.relay, tables.face
+    folder, said = path.parent, tables.relay
     return SiteRelay(
         path=path,
         centre=said.centre.rstrip("/"),
@@ -162,8 +136,8 @@ def load(path: Path) -> SiteRelay:
         metrics=_metrics(said.metrics),
         proxy=tables.proxy,
         reach=reach_of(tables.reach.networks, lab=tables.reach.lab),
-        face=_face(face, folder),
-        feedback=_feedback(tables.feedback, folder),
+        face=face_access(tables.face, folder),
+        feedback=feedback_access(tables.feedback, folder),
         cas=MappingProxyType({name: folder / file for name, file in tables.cas.items()}),
         secrets_file=folder / tables.secrets.file if tables.secrets.file else None,
         secrets_folder=folder / tables.secrets.folder if tables.secrets.folder else None,
@@ -212,29 +186,3 @@ def _metrics(address: str) -> tuple[str, int] | None:
         return None
     host, port = host_and_port(address)
     return host, 9464 if port is None else port
-
-
-def _feedback(table: FeedbackTable, folder: Path) -> FeedbackAccess | None:
-    return feedback_access(
-        table.address,
-        told=table.host,
-        certificate=folder / table.certificate if table.certificate else None,
-        key=folder / table.key if table.key else None,
-        passphrase=table.passphrase,
-        minimum_tls=table.minimum_tls,
-    )
-
-
-def _face(table: FaceTable, folder: Path) -> FaceAccess | None:
-    if not table.address:
-        return None
-    host, port = host_and_port(table.address)
-    return FaceAccess(
-        address=host,
-        port=443 if port is None else port,
-        certificate=folder / table.certificate if table.certificate else None,
-        key=folder / table.key if table.key else None,
-        passphrase=table.passphrase,
-        minimum_tls=table.minimum_tls,
-        host=table.host,
-    )

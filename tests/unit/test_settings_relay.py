@@ -10,7 +10,8 @@ import pytest
 
 from otd.cli.init import filled
 from otd.errors import BadSetting
-from otd.settings.relay import FaceTable, FeedbackTable, ProxyTable, ReachTable, RelayTable, load
+from otd.settings.inbound import FaceTable, FeedbackTable
+from otd.settings.relay import ProxyTable, ReachTable, RelayTable, load
 from otd.settings.tables import SecretsTable
 
 TABLES = {
