@@ -221,7 +221,7 @@ def test_what_needs_a_person_is_parked_even_when_the_list_changes(outcome: str) 
 
 
 def test_a_certificate_that_was_refused_by_a_pin_of_before_is_looked_at_again() -> None:
-    """A delivery was under way when a person accepted the new one."""
+    """A delivery was made ready before a person accepted the new one, and went out after that."""
     refused = a_receipt(outcome="untrusted", pin="sha256:aa", shown="sha256:bb")
     known = a_state(endpoint=an_endpoint(pin="sha256:aa"), sent=a_sent(), receipt=refused, failures=1)
     assert isinstance(next_step(known), Park)
