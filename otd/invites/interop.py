@@ -8,10 +8,10 @@ forms: Poly RealConnect, Cisco Webex Video Integration, Pexip (as a service and 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from otd.invites.invitation import ADDRESS_BLOCK, MORE_INFO, MOST_MEETINGS, QUOTED, Address, Invitation, Passage, few
+from otd.invites.invitation import ADDRESS_BLOCK, MORE_INFO, MOST_MEETINGS, QUOTED, Address, Invitation, Passage
 from otd.invites.links import Link, Url
 from otd.invites.site import Site, under
 from otd.model import Alternative, Evidence, JoinInfo
@@ -36,32 +36,28 @@ _ID = re.compile(r"[0-9]{9,13}")
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _DOMAIN = re.compile(r"(?=.{4,253}\Z)[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}")
 _IP = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}")
-# The rest of a line and three more that are not blank; in them a group of at least seven digits.
-_NEXT_LINES = re.compile(r"[^\n]*+(?:(?:\n *+)++[^\n]++){0,3}+")
+# A group of at least seven digits, on the rest of a line or one of three more that are not blank.
 _GROUP = re.compile(r"[0-9](?:[ .-]{0,2}+[0-9]){6,}+")
 # How ids are printed; telephone numbers are grouped otherwise.
 _PRINTED = re.compile(
     r"[0-9]{9,13}|[0-9]{3}(?: {1,2}[0-9]{3}){2,3}(?: {1,2}[0-9]{1,2})?|[0-9]{3}(?:-[0-9]{3}){2}-[0-9]"
 )
-_SEPARATORS = re.compile(r"[ .-]+")
+_NEAR, _NEXT_LINES = 400, 3
 
 
 class Interop(NamedTuple):
     """The coordinates of one meeting. `reason` "id_redacted" or "host_not_trusted" when they may not be used."""
 
     partner: str
-    ids: tuple[tuple[str, str], ...]
+    ids: Mapping[str, str]
+    vtc_id: str  # one of them, "" when there is none
     evidence: Evidence
     from_info: bool
     at: int
     reason: str = ""
 
-    def id(self, name: str) -> str:
-        return next((value for key, value in self.ids if key == name), "")
-
 
 _BY_DOMAIN = dict(PARTNERS)
-_INSIDE = tuple(f".{domain}" for domain in _BY_DOMAIN)
 
 
 def partner_of(domain: str, site: Site) -> str:
@@ -69,13 +65,9 @@ def partner_of(domain: str, site: Site) -> str:
     for known, partner in site.partner_domains:
         if under(domain, (known,)):
             return partner
-    if domain in _BY_DOMAIN:
-        return _BY_DOMAIN[domain]
-    return (
-        next((partner for known, partner in PARTNERS if under(domain, (known,))), "")
-        if domain.endswith(_INSIDE)
-        else ""
-    )
+    while domain and domain not in _BY_DOMAIN:
+        domain = domain.partition(".")[2]
+    return _BY_DOMAIN.get(domain, "")
 
 
 def find(passage: Passage, invitation: Invitation, *, anchored: bool) -> Sequence[Interop]:
@@ -83,19 +75,26 @@ def find(passage: Passage, invitation: Invitation, *, anchored: bool) -> Sequenc
 
     `anchored` says that a meeting's own link stands in it: only then can an address of an unknown domain be a tenant's.
     """
-    shown = (info for link in passage.links if (info := _info(link, passage, invitation.site)))
-    infos = few(shown, MOST_MEETINGS, invitation) if passage.links else []
+    infos: list[Interop] = []
+    for link in passage.links:
+        info = _info(link, passage, invitation.site)
+        if info is None:
+            continue
+        if len(infos) == MOST_MEETINGS:
+            invitation.cuts.append("meetings")
+            break
+        infos.append(info)
     blocks = _address_blocks(passage, invitation, infos, anchored) if passage.addresses else []
     if len(infos) + len(blocks) < 2:
         return infos or blocks
     found: dict[str, Interop] = {}
     for one in (*infos, *blocks):
-        known = found.get(one.id("vtc_id"))
+        known = found.get(one.vtc_id)
         if known is None or (known.reason and not one.reason):
-            found[one.id("vtc_id")] = one
+            found[one.vtc_id] = one
     if len(found) > 1:  # an address that is named again, further from its id
-        keys = {one.id("address") for one in found.values() if one.id("vtc_id")}
-        found = {vtc_id: one for vtc_id, one in found.items() if vtc_id or one.id("address") not in keys}
+        keys = {one.ids.get("address", "") for one in found.values() if one.vtc_id}
+        found = {vtc_id: one for vtc_id, one in found.items() if vtc_id or one.ids.get("address", "") not in keys}
     return list(found.values())
 
 
@@ -119,14 +118,15 @@ def _info(link: Link, passage: Passage, site: Site) -> Interop | None:
     if shape is None:
         return None
     partner, ids = shape
-    reason = "" if _ID.fullmatch(dict(ids).get("vtc_id", "")) else "id_redacted"
+    vtc_id = ids.get("vtc_id", "")
+    reason = "" if _ID.fullmatch(vtc_id) else "id_redacted"
     if partner == "pexip-infinity" and not site.believes(url.host):
         reason = "host_not_trusted"
     evidence = passage.evidence("more_info_url", url.host, link.wrappers)
-    return Interop(partner, tuple(sorted(ids)), evidence, True, link.at, reason)
+    return Interop(partner, ids, vtc_id, evidence, True, link.at, reason)
 
 
-_Shape = tuple[str, list[tuple[str, str]]] | None
+_Shape = tuple[str, dict[str, str]] | None
 
 
 def _poly(url: Url, passage: Passage) -> _Shape:
@@ -134,8 +134,10 @@ def _poly(url: Url, passage: Passage) -> _Shape:
     key, conference = url.param("key"), url.param("conf")
     if not _NAME.fullmatch(key) or not conference:
         return None
-    domain = next((one.domain for one in passage.addresses if one.user == key), "t.plcm.vc")
-    return "poly", _coordinates(key, conference, domain)
+    for one in passage.addresses:
+        if one.user == key:
+            return "poly", _coordinates(key, conference, one.domain)
+    return "poly", _coordinates(key, conference, "t.plcm.vc")
 
 
 def _webex(url: Url) -> _Shape:
@@ -149,7 +151,7 @@ def _pexip_service(url: Url) -> _Shape:
     parts = url.path.strip("/").split("/")
     if len(parts) != 3 or parts[0] != "teams" or not _DOMAIN.fullmatch(parts[1]):
         return None
-    return "pexip-service", [("domain", parts[1].lower()), ("vtc_id", parts[2])]
+    return "pexip-service", {"domain": parts[1].lower(), "vtc_id": parts[2]}
 
 
 def _pexip_infinity(url: Url) -> _Shape:
@@ -157,16 +159,16 @@ def _pexip_infinity(url: Url) -> _Shape:
     prefix = url.param("prefix")
     if not _DOMAIN.fullmatch(domain) or (prefix and not _NAME.fullmatch(prefix)):
         return None
-    ids = [("domain", domain), ("vtc_id", conference), ("prefix", prefix)]
+    ids = {"domain": domain, "vtc_id": conference, "prefix": prefix}
     if _NAME.fullmatch(ivr):
-        ids += [("ivr", ivr), ("address", f"{ivr}@{domain}")]
+        ids |= {"ivr": ivr, "address": f"{ivr}@{domain}"}
     if _IP.fullmatch(ip):
-        ids.append(("ip", ip))
-    return "pexip-infinity", [(name, value) for name, value in ids if value]
+        ids["ip"] = ip
+    return "pexip-infinity", {name: value for name, value in ids.items() if value}
 
 
-def _coordinates(key: str, conference: str, domain: str) -> list[tuple[str, str]]:
-    return [("tenant_key", key), ("vtc_id", conference), ("domain", domain), ("address", f"{key}@{domain}")]
+def _coordinates(key: str, conference: str, domain: str) -> dict[str, str]:
+    return {"tenant_key": key, "vtc_id": conference, "domain": domain, "address": f"{key}@{domain}"}
 
 
 # --- address blocks -------------------------------------------------------------------------------------------------
@@ -174,6 +176,7 @@ def _coordinates(key: str, conference: str, domain: str) -> list[tuple[str, str]
 
 def _address_blocks(passage: Passage, invitation: Invitation, infos: list[Interop], anchored: bool) -> list[Interop]:
     found: list[Interop] = []
+    told = [info.vtc_id for info in infos if not info.reason]
     for address in passage.addresses:
         if len(found) >= MOST_MEETINGS:
             invitation.cuts.append("meetings")
@@ -182,18 +185,18 @@ def _address_blocks(passage: Passage, invitation: Invitation, infos: list[Intero
         if not partner and (not anchored or under(address.domain, _OTHERS)):
             continue
         group = _first_group(passage.text, address.end)
-        if group and any(info.id("vtc_id") == group and not info.reason for info in infos):
+        if group in told:
             continue  # the machine has said so already
         if not partner and not _is_tenant(address, group, infos, invitation):
             continue
-        ids = [("domain", address.domain), ("address", f"{address.user}@{address.domain}")]
+        ids = {"domain": address.domain, "address": f"{address.user}@{address.domain}"}
         if not partner.startswith("pexip"):
-            ids.append(("tenant_key", address.user))
+            ids["tenant_key"] = address.user
         if group:
-            ids.append(("vtc_id", group))
+            ids["vtc_id"] = group
         evidence = passage.evidence("address_block", address.domain)
         reason = "" if group else "id_redacted"
-        found.append(Interop(partner, tuple(sorted(ids)), evidence, False, address.at, reason))
+        found.append(Interop(partner, ids, group, evidence, False, address.at, reason))
     return found
 
 
@@ -205,7 +208,7 @@ def _is_tenant(address: Address, group: str, infos: list[Interop], invitation: I
     """
     if not group or f"{address.user}@{address.domain}".lower() in invitation.people():
         return False
-    if any(info.id("vtc_id") == group for info in infos):
+    if any(info.vtc_id == group for info in infos):
         return True
     user = address.user.lower()
     return (
@@ -219,19 +222,25 @@ def _first_group(text: str, start: int) -> str:
     A group behind + or a comma is a phone number, one before # a phone conference id, one before @ an address: all
     look alike.
     """
-    near = _NEXT_LINES.match(text, start, start + 400)
-    group = _GROUP.search(near[0]) if near else None
-    if near is None or group is None or not _PRINTED.fullmatch(group[0]):
+    end = start + _NEAR
+    group = _GROUP.search(text, start, end)
+    if group is None or not _PRINTED.fullmatch(group[0]):
         return ""
-    before, after = near[0][: group.start()].rstrip(" "), near[0][group.end() :]
+    before, after = text[start : group.start()], text[group.end() : end]
     if (
-        before.endswith(("+", ",", "(", "-"))
+        (before.count("\n") > _NEXT_LINES and _lines_begun(before) > _NEXT_LINES)
+        or before.rstrip(" ").endswith(("+", ",", "(", "-"))
         or after.lstrip(" ").startswith("#")
         or after[:1].isalnum()
         or after[:1] == "@"
     ):
         return ""
-    return _SEPARATORS.sub("", group[0])
+    return group[0].replace(" ", "").replace("-", "")
+
+
+def _lines_begun(text: str) -> int:
+    """How many lines begin in a text, its last one among them, without blank ones."""
+    return 1 + len([line for line in text.split("\n")[1:-1] if line.strip(" ")])
 
 
 # --- choosing -------------------------------------------------------------------------------------------------------
@@ -252,6 +261,8 @@ def choose(candidates: list[tuple[Passage, Interop]]) -> Chosen:
     """
     if not candidates:
         return _NONE
+    if len(candidates) == 1 and not candidates[0][1].reason:
+        return Chosen(candidates[0][1], (), "")
     ranked = [
         ((passage.trust(MORE_INFO if one.from_info else ADDRESS_BLOCK), passage.at + one.at), one)
         for passage, one in candidates
@@ -263,7 +274,7 @@ def choose(candidates: list[tuple[Passage, Interop]]) -> Chosen:
         reasons = [one.reason for _, one in ranked]
         return Chosen(None, lost, "id_redacted" if "id_redacted" in reasons else reasons[0] if reasons else "")
     trust, best = usable[0]
-    others = {one.id("vtc_id"): (rank, one) for rank, one in usable[:0:-1] if one.id("vtc_id") != best.id("vtc_id")}
+    others = {one.vtc_id: (rank, one) for rank, one in usable[:0:-1] if one.vtc_id != best.vtc_id}
     rivals = [one for rank, one in others.values() if rank == trust and one.partner == best.partner]
     if rivals:
         return Chosen(None, (*((one, "ambiguous") for one in (best, *rivals)), *lost), "ambiguous")

@@ -7,7 +7,9 @@ conference ids. A conference link that speaks of focus:id:teams: is not Skype's 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
+from operator import attrgetter
 from typing import NamedTuple
 
 from otd.invites import interop
@@ -57,7 +59,7 @@ class Join(NamedTuple):
         return not mine or not theirs or mine == theirs
 
     def merged(self, other: Join) -> Join:
-        return Join(*(mine or theirs for mine, theirs in zip(self, other, strict=True)))
+        return self if other is self else Join(*[mine or theirs for mine, theirs in zip(self, other, strict=True)])
 
 
 # --- which links are Skype's ----------------------------------------------------------------------------------------
@@ -107,6 +109,8 @@ def _is_site_host(host: str, invitation: Invitation) -> bool:
 
 def from_properties(invitation: Invitation) -> tuple[Join, tuple[Evidence, ...]] | None:
     """What the hidden properties say together; None when they do not speak of Skype."""
+    if not invitation.properties:
+        return None
     join, evidence = Join(), []
     names: tuple[str, ...] = ("onlinemeetingconflink", "onlinemeetingexternallink", "onlinemeetinginternallink")
     if invitation.prop("onlinemeeting.provider").lower().startswith("skype"):
@@ -161,8 +165,24 @@ class _Piece(NamedTuple):
     passage: Passage
     join: Join
     wrappers: tuple[str, ...]
-    interops: tuple[Interop, ...]
+    interops: Sequence[Interop]
     number: str
+    is_block: bool
+
+    @property
+    def trust(self) -> int:
+        for one in self.interops:
+            if not one.reason:
+                return self.passage.trust(MORE_INFO if one.from_info else ADDRESS_BLOCK)
+        return self.passage.trust(ADDRESS_BLOCK if self.is_block else BODY_LINK)
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        """The lower, the sooner it is believed."""
+        return self.trust, self.passage.at
+
+
+_RANK = attrgetter("rank")
 
 
 def _pieces(invitation: Invitation, hidden: Join | None) -> list[_Piece]:
@@ -171,19 +191,20 @@ def _pieces(invitation: Invitation, hidden: Join | None) -> list[_Piece]:
         if len(pieces) >= MOST_MEETINGS:
             invitation.cuts.append("meetings")
             break
-        trusted = _is_block(passage) or any("sl=1" in link.url.query for link in passage.links)
+        is_block = _is_block(passage)
+        trusted = is_block or any("sl=1" in link.url.query for link in passage.links)
         joins: list[tuple[Join, Link]] = []
         for link in passage.links:
             same = bool(hidden and hidden.url and hidden.url == _plain(link.url))
             join = join_of(link.url, invitation, trusted=trusted or same)
-            if join and len(joins) < MOST_MEETINGS and not any(known == join for known, _ in joins):
+            if join and len(joins) < MOST_MEETINGS and join not in [known for known, _ in joins]:
                 joins.append((join, link))
         if joins or claims(passage, invitation):
-            interops = tuple(interop.find(passage, invitation, anchored=bool(joins)))
-            number = _number(passage.text) if joins or _is_block(passage) else ""
+            interops = interop.find(passage, invitation, anchored=bool(joins))
+            number = _number(passage.text) if joins or is_block else ""
             if not joins and (interops or number):
-                pieces.append(_Piece(passage, Join(), (), interops, number))
-            pieces += [_Piece(passage, join, link.wrappers, interops, number) for join, link in joins]
+                pieces.append(_Piece(passage, Join(), (), interops, number, is_block))
+            pieces += [_Piece(passage, join, link.wrappers, interops, number, is_block) for join, link in joins]
     return pieces
 
 
@@ -195,43 +216,42 @@ def _number(text: str) -> str:
 def read(invitation: Invitation) -> list[Found]:
     """The Skype meetings of an invitation; the one that the hidden properties name is trusted most."""
     hidden = from_properties(invitation)
-    pieces = _pieces(invitation, hidden[0] if hidden else None)
+    pieces = sorted(_pieces(invitation, hidden[0] if hidden else None), key=_RANK)
     found: list[Found] = []
     if hidden is not None:
-        mine = [piece for piece in pieces if hidden[0].same(piece.join)]
+        mine, pieces = _split(hidden[0], pieces)
         found.append(_found(hidden[0], mine, hidden[1], PROPERTY, invitation))
-        pieces = [piece for piece in pieces if piece not in mine]
     while pieces:
-        first = min(pieces, key=lambda piece: (_trust(piece), piece.passage.at))
-        mine = [piece for piece in pieces if first.join.same(piece.join)]
-        pieces = [piece for piece in pieces if piece not in mine]
-        if any(piece.join.conference_id for piece in mine) or any(piece.interops for piece in mine):
-            found.append(_found(first.join, mine, (), _trust(first), invitation))
+        first = pieces[0]
+        mine, pieces = _split(first.join, pieces)
+        if any([piece.join.conference_id or piece.interops for piece in mine]):
+            found.append(_found(first.join, mine, (), first.trust, invitation))
     return found
 
 
-def _trust(piece: _Piece) -> int:
-    usable = [one for one in piece.interops if not one.reason]
-    if usable:
-        return piece.passage.trust(MORE_INFO if usable[0].from_info else ADDRESS_BLOCK)
-    return piece.passage.trust(ADDRESS_BLOCK if _is_block(piece.passage) else BODY_LINK)
+def _split(join: Join, pieces: list[_Piece]) -> tuple[list[_Piece], list[_Piece]]:
+    """The pieces that can be about this meeting, and the others."""
+    mine: list[_Piece] = []
+    others: list[_Piece] = []
+    for one in pieces:
+        (mine if join.same(one.join) else others).append(one)
+    return mine, others
 
 
 def _found(
     join: Join, pieces: list[_Piece], evidence: tuple[Evidence, ...], trust: int, invitation: Invitation
 ) -> Found:
-    pieces = sorted(pieces, key=lambda piece: (_trust(piece), piece.passage.at))
+    """One meeting out of the properties and of the pieces of text that are about it, the most trusted first."""
+    number = _number_from_properties(invitation) if trust == PROPERTY else ""
     for piece in pieces:
-        join = join.merged(piece.join)
+        join, number = join.merged(piece.join), number or piece.number
     chosen = interop.choose([(piece.passage, one) for piece in pieces for one in piece.interops])
     if chosen.best is not None:
         evidence += (chosen.best.evidence,)
     elif pieces:
         first = pieces[0]
-        place = "address_block" if _is_block(first.passage) else "body_link"
+        place = "address_block" if first.is_block else "body_link"
         evidence += (first.passage.evidence(place, "", first.wrappers),)
-    number = _number_from_properties(invitation) if trust == PROPERTY else ""
-    number = number or next((piece.number for piece in pieces if piece.number), "")
     reason = chosen.reason or ("" if chosen.best else interop.why_none(invitation))
     info = _info(join, number, chosen.best, evidence, reason)
     if chosen.lost:
@@ -242,15 +262,15 @@ def _found(
 
 
 def _info(join: Join, number: str, best: Interop | None, evidence: tuple[Evidence, ...], reason: str) -> JoinInfo:
+    ids = [("number", number)]
     if best is not None:
-        ids = dict(best.ids)
+        ids += best.ids.items()
     else:
-        ids = {"conference_id": join.conference_id, "user": join.user, "domain": join.domain}
-    ids["number"] = number
+        ids += (("conference_id", join.conference_id), ("user", join.user), ("domain", join.domain))
     return JoinInfo(
         platform="skype",
         partner=best.partner if best else "",
-        ids=tuple(sorted((name, value) for name, value in ids.items() if value)),
+        ids=tuple(sorted([pair for pair in ids if pair[1]])),
         join_url=join.url,
         evidence=evidence,
         reason=reason,

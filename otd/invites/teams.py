@@ -212,9 +212,11 @@ def _pieces(passage: Passage, invitation: Invitation) -> Iterator[_Piece]:
     """A passage cut where a link of another meeting stands."""
     if not passage.links and not passage.addresses:
         return
-    joins = [(link, join) for link in passage.links if (join := join_of(link.url))]
     starts: list[tuple[int, Join, Link]] = []
-    for link, join in joins:
+    for link in passage.links:
+        join = join_of(link.url)
+        if join is None:
+            continue
         if starts and starts[-1][1].same(join):
             starts[-1] = (starts[-1][0], starts[-1][1].merged(join), starts[-1][2])
         elif len(starts) < MOST_MEETINGS:
@@ -242,22 +244,22 @@ _Number = tuple[str, int, int]
 
 def _without_native(interops: Sequence[Interop], text: str, numbers: list[_Number], join: Join) -> Sequence[Interop]:
     """The coordinates; those that took a native id for the video id, where that one is missing, may not be used."""
-    if all(one.from_info for one in interops):
+    if all([one.from_info for one in interops]):
         return interops
     native = {join.meeting_id, *(number for number, _, end in numbers if _PASSCODE.match(text, end))} - {""}
     return [
-        one if one.from_info or one.id("vtc_id") not in native else one._replace(reason="id_redacted")
-        for one in interops
+        one if one.from_info or one.vtc_id not in native else one._replace(reason="id_redacted") for one in interops
     ]
 
 
 def _native(text: str, number: _Number, join: Join, interops: Sequence[Interop]) -> Join:
     """The join with its native id and passcode: both stand before the video part."""
     meeting_id, start, end = number
-    if (join.meeting_id and join.meeting_id != meeting_id) or any(one.at < start for one in interops):
+    if (join.meeting_id and join.meeting_id != meeting_id) or any([one.at < start for one in interops]):
         return join
     passcode = _PASSCODE.match(text, end)
-    return join._replace(meeting_id=meeting_id, passcode=passcode[1] if passcode else join.passcode)
+    code = passcode[1] if passcode else join.passcode
+    return Join(join.thread_id, join.tenant_id, join.organizer_id, meeting_id, code, join.url)
 
 
 # --- together -------------------------------------------------------------------------------------------------------
@@ -267,6 +269,7 @@ def read(invitation: Invitation) -> list[Found]:
     """The Teams meetings of an invitation; the one that the hidden properties name is trusted most."""
     every = (one for passage in invitation.passages for one in _pieces(passage, invitation))
     pieces = few(every, _MOST_PIECES, invitation)
+    pieces.sort(key=_RANK)
     hidden = from_properties(invitation)
     found: list[Found] = []
     if hidden is not None:
@@ -274,7 +277,7 @@ def read(invitation: Invitation) -> list[Found]:
         mine, pieces = _split(join, 0, pieces)
         found.append(_found(join, mine, evidence, PROPERTY, invitation))
     while pieces and len(found) < MOST_MEETINGS:
-        first = min(pieces, key=_RANK)
+        first = pieces[0]
         mine, pieces = _split(first.join, first.passage.depth, pieces)
         found.append(_found(first.join, mine, (), first.trust, invitation))
     if pieces:
@@ -296,8 +299,7 @@ def _split(join: Join, depth: int, pieces: list[_Piece]) -> tuple[list[_Piece], 
 def _found(
     join: Join, pieces: list[_Piece], evidence: tuple[Evidence, ...], trust: int, invitation: Invitation
 ) -> Found:
-    """One meeting out of the properties and of the pieces of text that are about it."""
-    pieces = sorted(pieces, key=_RANK)
+    """One meeting out of the properties and of the pieces of text that are about it, the most trusted first."""
     for piece in pieces:
         join = join.merged(piece.join)
     chosen = interop.choose([(piece.passage, one) for piece in pieces for one in piece.interops])
@@ -308,7 +310,7 @@ def _found(
     reason = chosen.reason or ("" if chosen.best else interop.why_none(invitation))
     info = _info(join, chosen.best, evidence, reason)
     at = min([piece.passage.at for piece in pieces], default=0)
-    key = join.thread_id or join.meeting_id or (chosen.best.id("vtc_id") if chosen.best else "")
+    key = join.thread_id or join.meeting_id or (chosen.best.vtc_id if chosen.best else "")
     if chosen.lost:
         lost = interop.alternatives(chosen, lambda one: _info(join, one, (one.evidence,), one.reason))
         info = replace(info, alternatives=lost)
@@ -316,13 +318,13 @@ def _found(
 
 
 def _info(join: Join, coordinates: Interop | None, evidence: tuple[Evidence, ...], reason: str) -> JoinInfo:
-    ids = {name: value for name, value in zip(_ID_NAMES, join, strict=False) if value}
+    ids = [pair for pair in zip(_ID_NAMES, join, strict=False) if pair[1]]
     if coordinates is not None:
-        ids.update(coordinates.ids)
+        ids += coordinates.ids.items()
     return JoinInfo(
         platform="teams",
         partner=coordinates.partner if coordinates else "",
-        ids=tuple(sorted(ids.items())),
+        ids=tuple(sorted(ids)),
         join_url=join.url,
         evidence=evidence,
         reason=reason,
