@@ -9,7 +9,17 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from otd.invites.invitation import ADDRESS_BLOCK, BODY_LINK, MOST_MEETINGS, Found, Invitation, Passage, evidence_of, few
+from otd.invites.invitation import (
+    ADDRESS_BLOCK,
+    BODY_LINK,
+    MOST_MEETINGS,
+    Address,
+    Found,
+    Invitation,
+    Passage,
+    evidence_of,
+    few,
+)
 from otd.invites.links import Link
 from otd.invites.site import under
 from otd.invites.text import closing_numbers
@@ -65,7 +75,7 @@ class _Piece(NamedTuple):
 
 def is_site(host: str) -> bool:
     """Whether a host is a Webex site, not one of Webex's own pages."""
-    return under(host, DOMAINS) and host not in DOMAINS and host.split(".", 1)[0] not in _NOT_SITES
+    return under(host, DOMAINS) and host not in DOMAINS and host.partition(".")[0] not in _NOT_SITES
 
 
 def _of_link(link: Link) -> _Join | None:
@@ -81,21 +91,23 @@ def _of_link(link: Link) -> _Join | None:
     return None
 
 
-def _of_address(user: str, domain: str) -> _Join | None:
+def _of_address(address: Address) -> _Join | None:
     """An address for video systems: number or owner at the site, or one of the older forms of it."""
+    user, domain, at, _ = address
+    sip = f"{user}@{domain}"
     if domain == "lync.webex.com":
         name, _, site = user.rpartition(".")
-        return _Join(f"{site}.webex.com", user=name, sip=f"{user}@{domain}") if name and site else None
+        return _Join(f"{site}.webex.com", "", name, "", sip, at) if name and site else None
     if domain == "webex.com":
         number, _, site = user.partition(".")
         if not _NUMBER.fullmatch(number) or not site:
             return None
-        return _Join(f"{site}.webex.com", number=number, sip=f"{user}@{domain}")
+        return _Join(f"{site}.webex.com", number, "", "", sip, at)
     if not is_site(domain):
         return None
     if _NUMBER.fullmatch(user):
-        return _Join(domain, number=user, sip=f"{user}@{domain}")
-    return _Join(domain, user=user, sip=f"{user}@{domain}")
+        return _Join(domain, user, "", "", sip, at)
+    return _Join(domain, "", user, "", sip, at)
 
 
 def read(invitation: Invitation) -> list[Found]:
@@ -122,9 +134,9 @@ def read(invitation: Invitation) -> list[Found]:
 def _joins(passage: Passage, people: frozenset[str]) -> Iterator[_Join]:
     """What the addresses and links of a passage say; an address can be dialled, so that it comes first."""
     for address in passage.addresses:
-        join = _of_address(address.user, address.domain) if under(address.domain, DOMAINS) else None
-        if join and f"{address.user}@{address.domain}".lower() not in people:
-            yield join._replace(at=address.at)
+        join = _of_address(address) if under(address.domain, DOMAINS) else None
+        if join and join.sip.lower() not in people:
+            yield join
     for link in passage.links:
         if join := _of_link(link):
             yield join
@@ -150,27 +162,23 @@ def _pieces(passage: Passage, people: frozenset[str], invitation: Invitation) ->
 
 def _found(pieces: list[_Piece]) -> Found:
     first = pieces[0]
-    joins = [piece.join for piece in pieces]
-    number = next((join.number for join in joins if join.number), "")
-    user = "" if number else next((join.user for join in joins if join.user), "")
-    sip = next((join.sip for join in joins if join.sip), "")
-    ids = {
-        "number": number,
-        "user": user,
-        "site": next((join.site for join in joins if join.sip), first.join.site),
-        "passcode": next((piece.passcode for piece in pieces if piece.passcode), ""),
-        "ip": next((piece.ip for piece in pieces if piece.ip), ""),
-    }
-    evidence = evidence_of(
-        (piece.passage, "address_block" if join.sip or join.number else "body_link", join.site, join.wrappers)
-        for piece, join in zip(pieces, joins, strict=True)
-    )
+    number = user = url = sip = site = passcode = ip = ""
+    places = []
+    for passage, one, its_passcode, its_ip in pieces:
+        number, user, url = number or one.number, user or one.user, url or one.url
+        sip, site = sip or one.sip, site or (one.site if one.sip else "")
+        passcode, ip = passcode or its_passcode, ip or its_ip
+        source = "address_block" if one.sip or one.number else "body_link"
+        places.append((passage, source, one.site, one.wrappers))
+    if number:
+        user = ""
+    ids = (("ip", ip), ("number", number), ("passcode", passcode), ("site", site or first.join.site), ("user", user))
     join = JoinInfo(
         platform="webex",
-        ids=tuple(sorted((name, value) for name, value in ids.items() if value)),
-        join_url=next((one.url for one in joins if one.url), ""),
+        ids=tuple([pair for pair in ids if pair[1]]),
+        join_url=url,
         sip=sip,
-        evidence=evidence,
+        evidence=evidence_of(places),
         reason="" if number or user else "link_only",
     )
     return Found(join, first.trust, first.passage.at + first.join.at, number or user.lower() or first.join.url)

@@ -20,6 +20,7 @@ CONNECTORS = ("zoomcrc.com", "zoomgov.com")
 _MOST_PIECES = 2 * MOST_MEETINGS
 _GOV_CONNECTOR = "sip.zoomgov.com"
 
+_PATHS = ("/j/", "/w/", "/s/", "/wc/", "/webinar/", "/meeting/", "/my/")  # how those below begin
 _PATH = re.compile(r"/(?:j|w|s|wc/join|wc)/([0-9]{9,11})(?:/(?:join|start))?/?")
 _REDACTED_PATH = re.compile(r"/(?:j|w|s)/[Xx*]{3,}/?")
 _NO_MEETING = re.compile(r"/(?:webinar|meeting)/register/.*")
@@ -123,6 +124,8 @@ def _starts(passage: Passage) -> list[_Start]:
 
 def _id_of(url: Url) -> tuple[str, str]:
     """The meeting id in a link, or the reason why it has none; two empty strings for links to no meeting."""
+    if not url.path.startswith(_PATHS):
+        return "", ""
     if found := _PATH.fullmatch(url.path):
         return found[1], ""
     if _REDACTED_PATH.fullmatch(url.path):
@@ -137,12 +140,12 @@ def _piece(passage: Passage, group: list[_Start]) -> _Piece:
     if not meeting_id and "/my/" in link.url:  # a vanity address: the id stands in the text
         ids = {_digits(found[1]) for found in _ID_LINE.finditer(passage.text)}
         meeting_id, reason = (ids.pop(), "") if len(ids) == 1 else ("", "link_only")
-    sip = max((one.sip for one in group), key=len)
+    sip = max([one.sip for one in group], key=len)
     dialled = _DIALLED.match(sip)
     passcode = (dialled and dialled[2]) or (_passcode(passage.text, meeting_id) if meeting_id else "")
     h323 = passage.text.find("H.323")
     ip = _IP.search(passage.text, h323) if h323 >= 0 else None
-    gov = any(under(one.host, ("zoomgov.com",)) for one in group)
+    gov = not sip and any(under(one.host, ("zoomgov.com",)) for one in group)
     return _Piece(passage, meeting_id, link.url, gov, sip, passcode, link.wrappers, reason, ip[0] if ip else "")
 
 
@@ -152,34 +155,29 @@ def _digits(text: str) -> str:
 
 def _passcode(text: str, meeting_id: str) -> str:
     """The numeric passcode: the last one below a line with the id (rooms and phones come last), else the one tap's."""
-    found = ""
-    for line in _ID_LINE.finditer(text):
+    for line in reversed(list(_ID_LINE.finditer(text))):
         below = _PASSCODE_LINE.match(text, line.end()) if _digits(line[1]) == meeting_id else None
         if below and not _HOST.search(below[1]) and not is_telephone(below[1]):
-            found = below[2]
-    if found:
-        return found
+            return below[2]
     taps = (tap[2] for tap in _ONE_TAP.finditer(text) if tap[1] == meeting_id and tap[2])
     return next(taps, "")
 
 
 def _found(pieces: list[_Piece]) -> Found:
     first = pieces[0]
-    sip = next((piece.sip for piece in pieces if piece.sip), "")
-    domain = sip.rpartition("@")[2] or (_GOV_CONNECTOR if any(piece.gov for piece in pieces) else "")
-    ids = {
-        "meeting_id": first.meeting_id,
-        "passcode": next((piece.passcode for piece in pieces if piece.passcode), ""),
-        "domain": domain,
-        "ip": next((piece.ip for piece in pieces if piece.ip), ""),
-    }
+    url = sip = passcode = ip = domain = ""
+    for one in pieces:
+        url, sip, passcode, ip = url or one.url, sip or one.sip, passcode or one.passcode, ip or one.ip
+        domain = domain or (_GOV_CONNECTOR if one.gov else "")
+    domain = sip.rpartition("@")[2] or domain
+    ids = (("domain", domain), ("ip", ip), ("meeting_id", first.meeting_id), ("passcode", passcode))
     evidence = evidence_of(
-        (one.passage, "address_block" if one.sip or one.passcode else "body_link", "", one.wrappers) for one in pieces
+        [(one.passage, "address_block" if one.sip or one.passcode else "body_link", "", one.wrappers) for one in pieces]
     )
     join = JoinInfo(
         platform="zoom",
-        ids=tuple(sorted((name, value) for name, value in ids.items() if value)),
-        join_url=next((piece.url for piece in pieces if piece.url), ""),
+        ids=tuple([pair for pair in ids if pair[1]]),
+        join_url=url,
         sip=sip,
         evidence=evidence,
         reason=first.reason,
