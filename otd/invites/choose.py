@@ -14,12 +14,9 @@ from otd.model import Alternative, JoinInfo
 
 def choose(found: list[Found]) -> JoinInfo | None:
     """The JoinInfo of the invitation with every other one as an alternative; `found` in the order of the table."""
-    if not found:
-        return None
-    ranked = sorted(found, key=lambda one: (one.trust, one.at))
-    best, others = ranked[0], ranked[1:]
-    if not others:
-        return best.join
+    if len(found) < 2:
+        return found[0].join if found else None
+    best, *others = sorted(found, key=lambda one: (one.trust, one.at))
     rivals = [one for one in others if one.trust == best.trust and one.join.platform == best.join.platform]
     lost = tuple([Alternative(join=_alone(one.join), reason=_why(one, best)) for one in others if one not in rivals])
     if rivals:

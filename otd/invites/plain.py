@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import chain
+from string import ascii_letters, digits
 from typing import NamedTuple
 
 from otd.invites.invitation import (
@@ -36,7 +38,7 @@ _H323 = re.compile(
 )
 _GATEWAY = re.compile(rf"(?<![\w.@-])({_HOST}##[0-9]{{3,20}}(?:#[0-9]{{1,12}})?)(?![0-9#])")
 _SCHEMES = {"sip": _SIP, "sips": _SIP, "callto": _CALL_TO, "h323": _H323}
-_HOST_BEFORE = re.compile(r"(?<![\w.@-])[A-Za-z0-9.-]{3,80}\Z")
+_HOST_SIGNS = ascii_letters + digits + ".-"
 _ROOM = re.compile(r"[A-Za-z0-9_-]{1,60}\.(?:vr|vmr|space|cospace)", re.I)
 
 
@@ -44,32 +46,36 @@ class _Address(NamedTuple):
     uri: str
     h323: bool
     at: int
+    number: bool = False  # nothing but a number at a domain that the site believes marks it as one to dial
 
 
 def read(invitation: Invitation) -> list[Found]:
     """The plain addresses of an invitation, each once; one that belongs to a person is not among them."""
+    every = ((passage, one) for passage in invitation.passages for one in _addresses(passage, invitation.site))
+    first = next(every, None)
+    if first is None:
+        return []
     people = frozenset(invitation.people())
-    domains = frozenset(person.rpartition("@")[2] for person in people)
+    domains = frozenset([person.rpartition("@")[2] for person in people])
     found: dict[str, Found] = {}
-    for passage in invitation.passages:
-        for one in _addresses(passage, invitation.site, domains):
-            key = one.uri.lower()
-            if key not in people and key not in found and not _is_name(key, domains):
-                found[key] = _found(passage, one)
-            if len(found) >= MOST_MEETINGS:
-                return list(found.values())
+    for passage, one in chain((first,), every):
+        key = one.uri.lower()
+        if key not in people and key not in found and not _is_persons(key, one.number, domains):
+            found[key] = _found(passage, one)
+            if len(found) == MOST_MEETINGS:
+                break
     return list(found.values())
 
 
-def _is_name(uri: str, domains: frozenset[str]) -> bool:
-    """Whether an address looks like a person's: letters, at a domain where somebody invited has mail."""
+def _is_persons(uri: str, number: bool, domains: frozenset[str]) -> bool:
+    """Whether an address looks like a person's: letters, or nothing but a number, at a domain where somebody invited
+    has mail."""
     user, _, domain = uri.rpartition("@")
-    return domain in domains and user.replace(".", "").isalpha() and not _ROOM.fullmatch(user)
+    return domain in domains and (number or (user.replace(".", "").isalpha() and not _ROOM.fullmatch(user)))
 
 
-def _addresses(passage: Passage, site: Site, domains: frozenset[str]) -> Iterator[_Address]:
-    """What is marked as an address to dial, or looks like nothing else. `domains` are where somebody invited has mail:
-    no number there is a video address."""
+def _addresses(passage: Passage, site: Site) -> Iterator[_Address]:
+    """What is marked as an address to dial, or looks like nothing else."""
     text = passage.text
     for raw in passage.others:
         scheme, _, rest = raw.address.partition(":")
@@ -78,19 +84,16 @@ def _addresses(passage: Passage, site: Site, domains: frozenset[str]) -> Iterato
         if match:
             yield _Address(match[1], pattern is _H323, raw.at)
     for one in passage.addresses:
-        if (
-            _is_marked(text, one)
-            or (one.user.isdigit() and one.domain not in domains and site.believes(one.domain))
-            or ("." in one.user and _ROOM.fullmatch(one.user))
-        ):
-            yield _Address(f"{one.user}@{one.domain}", False, one.at)
+        marked = _is_marked(text, one) or ("." in one.user and _ROOM.fullmatch(one.user))
+        if marked or (one.user.isdigit() and site.believes(one.domain)):
+            yield _Address(f"{one.user}@{one.domain}", False, one.at, not marked)
     for at in _places(text, "323:") if holds(text, "323:") else ():
         start = at - 2 if text[at - 1 : at] == "." else at - 1
         if start >= 0 and (match := _H323.match(text, start)):
             yield _Address(match[1], True, match.start())
     for at in _places(text, "##") if holds(text, "##") else ():
-        host = _HOST_BEFORE.search(text, max(0, at - 80), at)
-        if host and (match := _GATEWAY.match(text, host.start())):
+        before = text[at - 80 if at > 80 else 0 : at]
+        if match := _GATEWAY.match(text, at - len(before) + len(before.rstrip(_HOST_SIGNS))):
             yield _Address(match[1], True, match.start())
 
 

@@ -116,10 +116,12 @@ _ROWS = {platform.name: row for row, platform in enumerate(PLATFORMS)}
 
 def read(invitation: Invitation) -> list[Found]:
     """Every meeting that any platform's reader finds, in the order of the table."""
-    rows = sorted(_ROWS[name] for name in invitation.platforms)
-    found = [one for row in rows for one in PLATFORMS[row].read(invitation)]
+    found: list[Found] = []
+    for row in sorted([_ROWS[name] for name in invitation.platforms]):
+        found += PLATFORMS[row].read(invitation)
     found += _opaque(invitation, found)
-    return found + LAST_RESORT.read(invitation)
+    found += LAST_RESORT.read(invitation)
+    return found
 
 
 def _opaque(invitation: Invitation, known: list[Found]) -> list[Found]:
@@ -127,7 +129,9 @@ def _opaque(invitation: Invitation, known: list[Found]) -> list[Found]:
     found: list[Found] = []
     for passage in invitation.passages:
         for link in passage.links:
-            name = min(SIGNS.of_host(link.guess), default="") if link.guess else ""
+            if not link.guess:
+                continue
+            name = min(SIGNS.of_host(link.guess), default="")
             if name and not any(one.join.platform == name for one in (*known, *found)):
                 evidence = passage.evidence("body_link", link.guess, link.wrappers)
                 join = JoinInfo(platform=name, join_url=link.url.text, evidence=(evidence,), reason="wrapped_opaque")
