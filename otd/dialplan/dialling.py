@@ -187,7 +187,7 @@ def _apply(step: Step, words: _Words, values: dict[str, str], plan: DialPlan) ->
         found = step.pattern.search(words.of(rule.source) if rule.source in TEXTS else values[rule.source])
         if found is None:
             return None
-        values = step.pattern.blank | values | found
+        values = {**step.pattern.blank, **values, **found}
     if not rule.include_passcode:
         values = values | dict.fromkeys(PASSCODES, "")
     if missing := step.template.missing(values):

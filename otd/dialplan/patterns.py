@@ -50,20 +50,24 @@ class Pattern:
         found = self._compiled.search(text[:LONGEST_TEXT].encode("utf-8", "replace"))
         if found is None:
             return None
-        groups = [part.decode("utf-8", "replace") for part in (found[0], *found.groups(default=b""))]
-        named = {name: groups[number] for name, number in self.names.items() if groups[number]}
+        parts = (found[0], *found.groups(default=b"")) if self.groups else (found[0],)
+        groups = [part.decode("utf-8", "replace") for part in parts]
         values = dict(zip(self._numbered, groups, strict=True))
-        if not self.replacement:
-            return values | named
+        if self.replacement:
+            values["value"] = self._replaced(groups)
+        for name, number in self.names.items():
+            if groups[number]:
+                values[name] = groups[number]
+        return values
 
+    def _replaced(self, groups: list[str]) -> str:
         def expand(reference: re.Match[str]) -> str:
             if reference["other"]:
                 return "\\"
             which = reference["number"] or reference["name"]
-            return str(groups[int(which)]) if which.isdigit() else named.get(which, "")
+            return groups[int(which) if which.isdigit() else self.names[which]]
 
-        values["value"] = _REFERENCE.sub(expand, self.replacement)
-        return values | named
+        return _REFERENCE.sub(expand, self.replacement)
 
 
 @lru_cache(maxsize=512)

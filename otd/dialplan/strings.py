@@ -23,6 +23,7 @@ _ADDRESS = re.compile(rf"(?:{_USER}|{_JOIN_ADDRESS})@(?P<host>{_HOST})(?::[1-9][
 _AT_GATEWAY = re.compile(rf"(?P<host>{_HOST})(?:##[A-Za-z0-9]+(?:#[A-Za-z0-9]*)*)?")
 _ALIAS = re.compile(r"[A-Za-z0-9*][A-Za-z0-9_.*#-]*")
 _IP = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}")
+_END = re.compile(r"[;?>\s]")
 _SCHEME = re.compile(r"(?:sips?|h323|s4b|lync|callto|tel):(?://)?", re.IGNORECASE)
 
 
@@ -32,7 +33,7 @@ def bare(address: str) -> str:
     if scheme := _SCHEME.match(address):
         address = address[scheme.end() :]
     user, at, host = address.rpartition("@")
-    host = re.split(r"[;?>\s]", host, maxsplit=1)[0].rstrip(".")
+    host = _END.split(host, maxsplit=1)[0].rstrip(".")
     return f"{user}@{host.lower()}" if at else host
 
 

@@ -107,12 +107,29 @@ class Template:
 
     def missing(self, values: Mapping[str, str]) -> frozenset[str]:
         """The variables for want of which there is nothing to write; empty when nothing is missing."""
-        return _NONE.union(*[names for names in self.needs if not any(map(values.__getitem__, names))])
+        missing = _NONE
+        for names in self.needs:
+            for name in names:
+                if values[name]:
+                    break
+            else:
+                missing |= names
+        return missing
 
     def render(self, values: Mapping[str, str]) -> str:
         """The text, without white space around it. Raises ValueError when it cannot be made."""
         if self._pieces:
-            return "".join([_written(piece, values) for piece in self._pieces]).strip()
+            written = []
+            for names, text, under in self._pieces:
+                if under and not values[under]:
+                    continue
+                for name in names:
+                    if values[name]:
+                        written.append(values[name])
+                        break
+                else:
+                    written.append(text)
+            return "".join(written).strip()
         try:
             return "".join(self._root(self._new_context(dict(values)))).strip()
         except (TemplateError, TypeError, ValueError, LookupError):
@@ -176,16 +193,6 @@ def _piece(node: nodes.Node) -> _Piece | None:
         if last is not None and all(piece is not None and not piece.text for piece in others):
             return _Piece(tuple(name for piece in (*others, last) if piece for name in piece.names), last.text)
     return None
-
-
-def _written(piece: _Piece, values: Mapping[str, str]) -> str:
-    names, text, under = piece
-    if under and not values[under]:
-        return ""
-    for name in names:
-        if values[name]:
-            return values[name]
-    return text
 
 
 def _nearest(name: str, variables: frozenset[str]) -> str:
