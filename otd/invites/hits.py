@@ -77,19 +77,19 @@ def together(
 
 def _found(platform: str, hits: list[Hit], reason: Callable[[dict[str, str], Hit], str]) -> Found:
     ids: dict[str, str] = {}
+    url = sip = h323 = ""
     for hit in hits:
+        url, sip, h323 = url or hit.url, sip or hit.sip, h323 or hit.h323
         for name, value in hit.ids:
             if value:
                 ids.setdefault(name, value)
     evidence = evidence_of(
-        (hit.passage, "address_block" if hit.stated else "body_link", hit.detail, hit.wrappers) for hit in hits
+        [(hit.passage, "address_block" if hit.stated else "body_link", hit.detail, hit.wrappers) for hit in hits]
     )
-    sip = next((hit.sip for hit in hits if hit.sip), "")
-    h323 = next((hit.h323 for hit in hits if hit.h323), "")
     join = JoinInfo(
         platform=platform,
         ids=tuple(sorted(ids.items())),
-        join_url=next((hit.url for hit in hits if hit.url), ""),
+        join_url=url,
         sip=sip,
         h323=h323,
         evidence=evidence,

@@ -35,6 +35,7 @@ _MEETING = re.compile(
     r"|/wbxmjs/joinservice/.{1,300}|/[\w.-]{1,60}/m\.php",
     re.I,
 )
+_KEY = re.compile("(?:mk|meetingkey)=", re.I)
 _NUMBER = re.compile(r"[0-9]{9,11}")
 # Old numbers have nine digits, later ones ten with a 1 in front, today's eleven with a 2: telephone numbers differ.
 _PRINTED = re.compile("[1-9][0-9]{8}|1[0-9]{9}|2[0-9]{10}")
@@ -79,16 +80,15 @@ def is_site(host: str) -> bool:
 
 
 def _of_link(link: Link) -> _Join | None:
-    url = link.url
-    if not is_site(url.host):
+    """The meeting or the personal room that a link to a Webex site leads to."""
+    url, at, wrappers, _ = link
+    text, host, path, query, _ = url
+    if personal := _PERSONAL.fullmatch(path):
+        return _Join(host, "", personal[1], text, "", at, wrappers)
+    if not _MEETING.fullmatch(path):
         return None
-    if personal := _PERSONAL.fullmatch(url.path):
-        return _Join(url.host, "", personal[1], url.text, "", link.at, link.wrappers)
-    if _MEETING.fullmatch(url.path):
-        number = url.param("mk") or url.param("meetingkey")
-        number = number if _NUMBER.fullmatch(number) else ""
-        return _Join(url.host, number, "", url.text, "", link.at, link.wrappers)
-    return None
+    number = url.param("mk") or url.param("meetingkey") if _KEY.search(query) else ""
+    return _Join(host, number if _NUMBER.fullmatch(number) else "", "", text, "", at, wrappers)
 
 
 def _of_address(address: Address) -> _Join | None:
@@ -137,8 +137,9 @@ def _joins(passage: Passage, people: frozenset[str]) -> Iterator[_Join]:
         join = _of_address(address) if under(address.domain, DOMAINS) else None
         if join and join.sip.lower() not in people:
             yield join
+    sites = {host for host in {link.url.host for link in passage.links} if is_site(host)}
     for link in passage.links:
-        if join := _of_link(link):
+        if link.url.host in sites and (join := _of_link(link)):
             yield join
 
 
