@@ -50,9 +50,7 @@ def host_of(uri: str, protocol: Protocol) -> str | None:
     host = found["host"]
     if is_number(host):
         return host if is_ip(host) else None
-    if len(host) > 253 or (protocol == "sip" and is_number(uri)):
-        return None
-    return host
+    return host if len(host) <= 253 else None
 
 
 def is_number(host: str) -> bool:

@@ -102,14 +102,15 @@ def find(passage: Passage, invitation: Invitation, *, anchored: bool) -> Sequenc
 
 
 def _info(link: Link, passage: Passage, site: Site) -> Interop | None:
-    url = link.url
-    if url.host in TEAMS_HOSTS:
+    url, at, wrappers, _ = link
+    host = url.host
+    if host in TEAMS_HOSTS:
         return None
-    if url.host.endswith("plcm.vc"):
-        shape = _poly(url, passage) if under(url.host, _POLY_HOSTS) else None
-    elif url.host in _WEBEX_HOSTS:
+    if host.endswith("plcm.vc"):
+        shape = _poly(url, passage) if under(host, _POLY_HOSTS) else None
+    elif host in _WEBEX_HOSTS:
         shape = _webex(url)
-    elif url.host in _PEXIP_HOSTS:
+    elif host in _PEXIP_HOSTS:
         shape = _pexip_service(url)
     elif "conf=" in url.query and url.path.rstrip("/").endswith("/teams"):
         shape = _pexip_infinity(url)
@@ -120,10 +121,10 @@ def _info(link: Link, passage: Passage, site: Site) -> Interop | None:
     partner, ids = shape
     vtc_id = ids.get("vtc_id", "")
     reason = "" if _ID.fullmatch(vtc_id) else "id_redacted"
-    if partner == "pexip-infinity" and not site.believes(url.host):
+    if partner == "pexip-infinity" and not site.believes(host):
         reason = "host_not_trusted"
-    evidence = passage.evidence("more_info_url", url.host, link.wrappers)
-    return Interop(partner, ids, vtc_id, evidence, True, link.at, reason)
+    evidence = passage.evidence("more_info_url", host, wrappers)
+    return Interop(partner, ids, vtc_id, evidence, True, at, reason)
 
 
 _Shape = tuple[str, dict[str, str]] | None
@@ -181,22 +182,23 @@ def _address_blocks(passage: Passage, invitation: Invitation, infos: list[Intero
         if len(found) >= MOST_MEETINGS:
             invitation.cuts.append("meetings")
             break
-        partner = partner_of(address.domain, invitation.site)
-        if not partner and (not anchored or under(address.domain, _OTHERS)):
+        user, domain, at, end = address
+        partner = partner_of(domain, invitation.site)
+        if not partner and (not anchored or under(domain, _OTHERS)):
             continue
-        group = _first_group(passage.text, address.end)
+        group = _first_group(passage.text, end)
         if group in told:
             continue  # the machine has said so already
         if not partner and not _is_tenant(address, group, infos, invitation):
             continue
-        ids = {"domain": address.domain, "address": f"{address.user}@{address.domain}"}
+        ids = {"domain": domain, "address": f"{user}@{domain}"}
         if not partner.startswith("pexip"):
-            ids["tenant_key"] = address.user
+            ids["tenant_key"] = user
         if group:
             ids["vtc_id"] = group
-        evidence = passage.evidence("address_block", address.domain)
+        evidence = passage.evidence("address_block", domain)
         reason = "" if group else "id_redacted"
-        found.append(Interop(partner, ids, group, evidence, False, address.at, reason))
+        found.append(Interop(partner, ids, group, evidence, False, at, reason))
     return found
 
 

@@ -92,15 +92,16 @@ def is_teams(host: str) -> bool:
 
 def join_of(url: Url) -> Join | None:
     """The meeting that a Teams address leads to; None for addresses that lead to none (options, channels, dial-in)."""
-    if "/meet" not in url.path or not is_teams(url.host):
+    text, host, path, query, _ = url
+    if "/meet" not in path or not is_teams(host):
         return None
-    if not url.path.startswith("/l/") and (meet := _MEET.fullmatch(url.path)):
-        return Join(meeting_id=meet[1], passcode=url.param("p"), url=url.text)
-    begin, _, rest = url.path.partition(_MEETUP)
+    if not path.startswith("/l/") and (meet := _MEET.fullmatch(path)):
+        return Join(meeting_id=meet[1], passcode=url.param("p"), url=text)
+    begin, _, rest = path.partition(_MEETUP)
     thread = None if begin or not rest else _THREAD.match(_decoded(rest[:400].partition("/")[0]))
     if thread is None:
         return None
-    return Join(thread[0], _guid(_TENANT, url.query), _guid(_ORGANIZER, url.query), "", "", url.text)
+    return Join(thread[0], _guid(_TENANT, query), _guid(_ORGANIZER, query), "", "", text)
 
 
 def _decoded(thread: str) -> str:
@@ -255,11 +256,11 @@ def _without_native(interops: Sequence[Interop], text: str, numbers: list[_Numbe
 def _native(text: str, number: _Number, join: Join, interops: Sequence[Interop]) -> Join:
     """The join with its native id and passcode: both stand before the video part."""
     meeting_id, start, end = number
-    if (join.meeting_id and join.meeting_id != meeting_id) or any([one.at < start for one in interops]):
+    thread_id, tenant_id, organizer_id, linked_id, passcode, url = join
+    if (linked_id and linked_id != meeting_id) or any([one.at < start for one in interops]):
         return join
-    passcode = _PASSCODE.match(text, end)
-    code = passcode[1] if passcode else join.passcode
-    return Join(join.thread_id, join.tenant_id, join.organizer_id, meeting_id, code, join.url)
+    stated = _PASSCODE.match(text, end)
+    return Join(thread_id, tenant_id, organizer_id, meeting_id, stated[1] if stated else passcode, url)
 
 
 # --- together -------------------------------------------------------------------------------------------------------
