@@ -121,6 +121,7 @@ def gone_through(folder: Path, cells: tuple[tuple[str, str], ...]) -> dict[tuple
                 setattr(house.codecs[name].faults, switch, value)
             house.want(name, bookings(1, 2, 3, 4))
         all_become({name: faults[fault][1] for (fault, _), name in names.items()})
+        until(lambda: all(row.parked for row in house.store.work() if cell_of[row.name][0] in MENDED), SOON)
         for row in house.store.work():
             found[cell_of[row.name]].work = row
         for cell, name in names.items():
