@@ -109,6 +109,8 @@ def step(state: EndpointState, relays: Sequence[RelayState], now: datetime, timi
         )
     if findings.is_refused_elsewhere(state) and (receipt is None or receipt.outcome not in PERMANENT):
         return _refused_elsewhere(state, timing)
+    if receipt is not None and _may_lock(receipt) and state.failures:  # whatever is still under way
+        return _permanent(state, desired, receipt, now, timing)
     if sent is not None and (receipt is None or receipt.sequence < sent.sequence):
         return _unanswered(state, desired, sent, living, now, timing)
     if receipt is None:
@@ -376,11 +378,16 @@ def _permanent(state: EndpointState, desired: Desired, receipt: Receipt, now: da
     again = receipt.at + timing.parked
     refused_list = receipt.outcome == "unsupported" and receipt.reason != "teams"
     other_list = refused_list and receipt.revision < desired.revision
-    may_lock = receipt.outcome == "denied" and receipt.reason != "role"
-    if state.failures == 0 or other_list or _is_outdated(state, receipt) or (not may_lock and now >= again):
+    retried = not _may_lock(receipt) and now >= again
+    if state.failures == 0 or other_list or _is_outdated(state, receipt) or retried:
         return Send(verb=_aim(state))
     after = again - now if again > now else timing.parked
     return Park(after=after, error=receipt.detail or receipt.outcome, code=receipt.outcome, mend=receipt.mend)
+
+
+def _may_lock(receipt: Receipt) -> bool:
+    """Whether a password was refused."""
+    return receipt.outcome == "denied" and receipt.reason != "role"
 
 
 def _is_outdated(state: EndpointState, receipt: Receipt) -> bool:

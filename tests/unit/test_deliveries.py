@@ -235,6 +235,17 @@ def test_a_refused_password_is_not_even_tried_once_a_day() -> None:
     assert isinstance(next_step(state, after=timedelta(days=2)), Park)
 
 
+def test_a_refused_password_is_not_tried_again_while_another_answer_is_slow_to_come() -> None:
+    """An endpoint that takes longer to refuse than an answer is awaited would else be asked for ever."""
+    refused = a_receipt(outcome="denied", reason="password", sequence=1)
+    slow = a_state(sent=a_sent(sequence=2), receipt=refused, failures=1)
+    newer = replace(slow, desired=a_desired(revision=11))
+    for state in (slow, newer):
+        for after in (SECOND, TIMING.answer, HOUR):
+            assert isinstance(next_step(state, after=after), Park)
+    assert next_step(replace(slow, failures=0), after=TIMING.answer) == Send(verb="put", relay="relay1")
+
+
 def test_after_a_person_asked_it_is_tried_again() -> None:
     state = a_state(sent=a_sent(), receipt=a_receipt(outcome="denied"), failures=0)
     assert next_step(state) == Send(verb="put")
