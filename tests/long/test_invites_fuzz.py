@@ -12,6 +12,7 @@ import os
 import random
 import sys
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -130,10 +131,11 @@ def tried(data: bytes, name: str) -> int:
     try:
         document = formats.parse(data, name)
         meetings, _ = formats.occurrences(document.entries, WINDOW)
+        undated = [entry.meeting for entry in document.entries if not entry.dated]  # a body alone has no time
     except OtdError:
         return 0
     found = 0
-    for meeting in meetings[:20]:
+    for meeting in (*meetings, *[replace(one, start=WINDOW.start, end=WINDOW.end) for one in undated])[:20]:
         began = time.process_time()
         join = read(meeting, SITE)
         took = timedelta(seconds=time.process_time() - began)
