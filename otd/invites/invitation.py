@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
 from operator import attrgetter
 from string import ascii_letters, digits
 from typing import NamedTuple, TypeVar
@@ -158,10 +157,12 @@ _T = TypeVar("_T")
 
 def few(pieces: Iterable[_T], most: int, invitation: Invitation) -> list[_T]:
     """At most so many of them; the invitation is cut where there are more."""
-    pieces = iter(pieces)
-    found = list(islice(pieces, most))
-    if len(found) == most and next(pieces, None) is not None:
-        invitation.cuts.append("meetings")
+    found: list[_T] = []
+    for piece in pieces:
+        if len(found) == most:
+            invitation.cuts.append("meetings")
+            break
+        found.append(piece)
     return found
 
 

@@ -233,20 +233,23 @@ def _pieces(passage: Passage, invitation: Invitation) -> Iterator[_Piece]:
     for (start, join, link), end in zip(starts, ends, strict=True):
         part = passage.part(start, end) if len(starts) > 1 else passage
         interops = interop.find(part, invitation, anchored=True)
-        if numbers := closing_numbers(part.text, _MEETING_ID):
-            join = _native(part.text, numbers[0], join, interops)
-        if interops:
-            interops = _without_native(interops, part.text, numbers, join)
+        numbers = closing_numbers(part.text, _MEETING_ID)
+        first = next(numbers, None)
+        if first is not None:
+            join = _native(part.text, first, join, interops)
+        if not all([one.from_info for one in interops]):
+            known = () if first is None else (first, *numbers)
+            interops = _without_native(interops, part.text, known, join)
         yield _Piece(part, join, link.wrappers, interops, _trust(part, join, interops))
 
 
 _Number = tuple[str, int, int]
 
 
-def _without_native(interops: Sequence[Interop], text: str, numbers: list[_Number], join: Join) -> Sequence[Interop]:
+def _without_native(
+    interops: Sequence[Interop], text: str, numbers: Sequence[_Number], join: Join
+) -> Sequence[Interop]:
     """The coordinates; those that took a native id for the video id, where that one is missing, may not be used."""
-    if all([one.from_info for one in interops]):
-        return interops
     native = {join.meeting_id, *(number for number, _, end in numbers if _PASSCODE.match(text, end))} - {""}
     return [
         one if one.from_info or one.vtc_id not in native else one._replace(reason="id_redacted") for one in interops

@@ -217,10 +217,9 @@ def holds(text: str, mark: str) -> bool:
     return mark[0] in text and mark in text
 
 
-def closing_numbers(text: str, number: re.Pattern[str]) -> list[tuple[str, int, int]]:
+def closing_numbers(text: str, number: re.Pattern[str]) -> Iterator[tuple[str, int, int]]:
     """The numbers of this form that stand alone in a line, or there behind a label that is not a telephone's. Without
     their spaces, and from where to where."""
-    found = []
     at = 0
     for line in text.split("\n"):
         if line[-1:] in _CLOSES:
@@ -228,9 +227,8 @@ def closing_numbers(text: str, number: re.Pattern[str]) -> list[tuple[str, int, 
             digits = rest.strip(" ")
             if number.fullmatch(digits) and (not colon or _is_label(label)):
                 end = at + len(line.rstrip(" "))
-                found.append((digits.replace(" ", ""), end - len(digits), end))
+                yield digits.replace(" ", ""), end - len(digits), end
         at += len(line) + 1
-    return found
 
 
 def _is_label(text: str) -> bool:
