@@ -20,7 +20,7 @@ QUOTED = 10
 # No invitation needs as many; what comes after them is not looked at, so that no text takes long, and the invitation is
 # said to be cut.
 MOST_MEETINGS = 3  # of one platform
-_MOST_LINKS = 20  # that point to a platform
+_MOST_LINKS = 12  # that point to a platform
 _MOST_LOOKED_AT = 40  # links, and wrappers around them; in a short body fewer, see _room
 _MOST_OTHERS = 24  # links that are not http(s)
 _MOST_ADDRESSES = 32
@@ -258,7 +258,7 @@ class _Preparing:
         # How many more may come.
         self.most = self._wrappers = _room(_MOST_LOOKED_AT, size)
         self._links = min(_MOST_LINKS, self.most)
-        self._others, self._addresses = _MOST_OTHERS, _MOST_ADDRESSES
+        self._others, self._addresses = _MOST_OTHERS, min(_MOST_ADDRESSES, 12 + size // 300)
         self.names: set[str] = set()
         self.cuts: list[str] = []
 

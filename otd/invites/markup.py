@@ -67,7 +67,7 @@ _HREF_IN_TAG = _to_href(r"""(?:"[^">]*+"|'[^'>]*+'|[^\s"'<>]++)""")
 # Anchors, what is left out, and (whatever else this finds) what only a parser can tell; common tags are ruled out
 # first, which is faster.
 _TELLING = re.compile(
-    rf"<(?!/?(?:span|o:p|p[ >]|d|br|t[dr])|/[ahb]>)(?:a\s(?:{_HREF_IN_TAG})?+[^>]*+(>)|({_COMMENT}|{_STYLE})"
+    rf"<(?!/(?:[acdou]|span|p>|t[dr])|span|div|p[ >]|t[dr]|br)(?:a\s(?:{_HREF_IN_TAG})?+[^>]*+(>)|({_COMMENT}|{_STYLE})"
     r"|/?(?:[^a-z/]|\Z|pre|blockq|s(?:cript|tyle|elect|vg)|t(?:itle|extarea|emplate)|head[\s>]|listing|xmp|plaintext|i(?:frame|mage)"
     r"|no(?:embed|frames)|math|frameset))"
 )
