@@ -27,7 +27,6 @@ from otd.model import Hello, LaneSize, Receipt, Settled
 from otd.pipeline import Pipeline, Rulebook, no_provision
 from otd.ports import Bookable, Bus, Calendar, Clock, Directory, EndpointDriver, Executor, Hooks, Pins, Secrets, Store
 from otd.relay.memory import Memory
-from otd.relay.service import Relay
 from otd.settings import BusSettings, FaceAccess, FeedbackAccess, Settings
 from otd.subscribing import Subscribing, hook
 from otd.watching import Stream, groups
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from otd.inbound import Server
     from otd.relay.feedback import Feedback
     from otd.relay.lists import Lists
+    from otd.relay.service import Relay
     from otd.store.sql import SqlStore
 
 HOUSE = "house"  # the lane of work that belongs to no calendar and no pool
@@ -456,6 +456,8 @@ class Centre:
 
     def start_relay(self, name: str) -> None:
         """Start one of the configured relays."""
+        from otd.relay.service import Relay
+
         pool = self.settings.relays[name].pool
         if not isinstance(self.bus, LocalBus):
             raise BadSetting(f"relay {name}", "with [bus] it is a process of its own", "otd relay run")
