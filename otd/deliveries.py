@@ -17,6 +17,7 @@ from otd.ports import Seen
 
 ELSEWHERE: frozenset[Outcome] = frozenset({"unreachable", "not_for_me"})  # another relay may do better
 PERMANENT: frozenset[Outcome] = frozenset({"denied", "untrusted", "unsupported"})
+UNASKED = frozenset({"no_relay", "credential", "denied"})  # codes of what keeps a question from going out
 NO_RELAY = timedelta(minutes=1)  # a relay that comes back makes its pool's endpoints due by itself
 ALIVE = timedelta(seconds=15)  # a relay that said nothing for this long is taken to be gone
 TALKING = timedelta(seconds=8)  # one that said nothing for this long has missed a hello; it says one every five
@@ -90,6 +91,36 @@ def backoff(failures: int, timing: Timing) -> timedelta:
 
 def step(state: EndpointState, relays: Sequence[RelayState], now: datetime, timing: Timing) -> Step:
     """What to do next for this endpoint. `relays` are all that the centre knows."""
+    due = _due(state, relays, now, timing)
+    return due if state.question is None else _ask(state, due, relays, now, timing)
+
+
+def _ask(state: EndpointState, due: Step, relays: Sequence[RelayState], now: datetime, timing: Timing) -> Step:
+    """What somebody asks goes out when nothing else is to be done or awaited: once, and once more after a relay that
+    did not reach it. It never tries a password that was refused: real endpoints lock accounts."""
+    question, sent, receipt = state.question, state.sent, state.receipt
+    if question is None or question.sequence >= 0 or not isinstance(due, Wait) or state.leaving is not None:
+        return due
+    if question.receipt is not None and due.error:  # what was found then has not been mended yet
+        return due
+    fetches = state.endpoint.kind in placing.KINDS
+    if fetches and not placing.can_be_looked_at(state.endpoint):
+        return due
+    there = _living(relays, state.endpoint.pool, now)
+    alive = tuple(relay.name for relay in there if fetches or not relay.resting)
+    if not alive:
+        return _no_relay(state, there)
+    if findings.is_refused_elsewhere(state):
+        return _refused_elsewhere(state, timing)
+    if receipt is not None and state.failures and _may_lock(receipt):
+        return Wait(after=timing.verify, error=receipt.detail, code="denied", mend=receipt.mend)
+    answered = fetches or sent is None or (receipt is not None and receipt.sequence >= sent.sequence)
+    if not answered and sent is not None and now < sent.at + timing.answer:
+        return due
+    return Send(verb="read", relay=_one_of((state.confirmed_by,), alive) or _reaching(state, alive, state.revision))
+
+
+def _due(state: EndpointState, relays: Sequence[RelayState], now: datetime, timing: Timing) -> Step:
     if state.leaving is not None and state.leaving_since is not None:
         return _leave(state, state.leaving, state.leaving_since, relays, now, timing)
     desired, sent, receipt = state.desired, state.sent, state.receipt
@@ -101,12 +132,7 @@ def step(state: EndpointState, relays: Sequence[RelayState], now: datetime, timi
     living = tuple(relay for relay in there if not relay.resting)
     alive = tuple(relay.name for relay in living)
     if not living:
-        return Wait(
-            after=NO_RELAY,
-            error="no relay of its pool is at work" if there else "no relay of its pool is alive",
-            code="no_relay",
-            mend=f"start a relay of pool {state.endpoint.pool}",
-        )
+        return _no_relay(state, there)
     if findings.is_refused_elsewhere(state) and (receipt is None or receipt.outcome not in PERMANENT):
         return _refused_elsewhere(state, timing)
     if receipt is not None and _may_lock(receipt) and state.failures:  # whatever is still under way
@@ -146,6 +172,15 @@ def _one_of(names: tuple[str, ...], alive: tuple[str, ...]) -> str:
 def _aim(state: EndpointState) -> Verb:
     """What is sent: the list, or no more than an order to look where another system is in charge."""
     return "read" if state.mode == "observe" else "put"
+
+
+def _no_relay(state: EndpointState, there: tuple[RelayState, ...]) -> Wait:
+    return Wait(
+        after=NO_RELAY,
+        error="no relay of its pool is at work" if there else "no relay of its pool is alive",
+        code="no_relay",
+        mend=f"start a relay of pool {state.endpoint.pool}",
+    )
 
 
 def _refused_elsewhere(state: EndpointState, timing: Timing) -> Wait:
@@ -411,6 +446,7 @@ def delivery(state: EndpointState, verb: Verb, sequence: int, now: datetime, tim
     that one; one that was removed is cleared."""
     desired = state.desired
     leaving = state.leaving if verb == "forget" else None
+    question = state.question if verb == "read" else None
     return Delivery(
         verb=verb,
         endpoint=replace(leaving or state.endpoint, mode=state.mode),
@@ -421,6 +457,8 @@ def delivery(state: EndpointState, verb: Verb, sequence: int, now: datetime, tim
         act_by=now + timing.act,
         valid_until=now + timing.valid,
         bookings=desired.list.bookings if desired else (),
+        ask=question.key if question else "",
+        anew=question is not None and question.anew,
     )
 
 

@@ -515,6 +515,8 @@ class Delivery:
     valid_until: datetime  # how long the list may be held and served without the centre
     bookings: tuple[Booking, ...] = ()
     clear: bool = False  # forget: remove our own bookings from the endpoint first
+    ask: str = ""  # read: the public key of somebody who wants to be told what is seen; see otd.asking
+    anew: bool = False  # and what the endpoint is, too, whatever the relay knows of it already
 
     def __post_init__(self) -> None:
         _aware(self.sent_at, self.act_by, self.valid_until)
@@ -599,6 +601,7 @@ class Receipt:
     facts: Facts | None = None  # what was learned on the way, if anything was
     pin: str = ""  # of an endpoint with trust "pin": the certificate that the relay goes by
     shown: str = ""  # untrusted: the one that it was shown instead
+    answer: str = field(default="", repr=False)  # what was seen, sealed for whoever asked
 
     def __post_init__(self) -> None:
         _aware(self.at)
@@ -607,6 +610,17 @@ class Receipt:
     def order(self) -> tuple[int, int, int]:
         """Receipts are applied by compare-and-set on this growing."""
         return (self.revision, self.sequence, self.counter)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What somebody at a terminal wants a relay to tell of an endpoint; dropped when nobody waits any more."""
+
+    endpoint: str
+    key: str  # public: the answer is sealed for it
+    anew: bool = False  # what the endpoint is, too
+    sequence: int = -1  # of the last delivery that carried it; -1: it is to go out
+    receipt: Receipt | None = None  # from a relay that does not reach the endpoint; another may
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -780,6 +794,7 @@ class EndpointState:
     fetched_revision: int = 0  # what it was last given
     fetched_at: datetime | None = None
     fetched_from: str = ""
+    question: Question | None = None  # the next one that is open; where one endpoint alone is looked up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

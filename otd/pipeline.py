@@ -153,7 +153,8 @@ class Pipeline:
     def _send(self, state: EndpointState, step: Send) -> Settled:
         timing = self._rules.timing
         revision = state.desired.revision if state.desired else 0
-        sequence = self._store.sending(state.endpoint.name, step.verb, revision, step.relay)
+        ask = state.question.key if state.question and step.verb == "read" else ""
+        sequence = self._store.sending(state.endpoint.name, step.verb, revision, step.relay, ask=ask)
         delivery = deliveries.delivery(state, step.verb, sequence, self._store.now(), timing)
         if step.verb != "read":
             log.info(

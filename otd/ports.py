@@ -44,6 +44,7 @@ from otd.model import (
     Mode,
     Notice,
     Order,
+    Question,
     Reach,
     Reading,
     ReadingMark,
@@ -167,11 +168,14 @@ class EndpointDriver(Protocol):
         """What `read` should give back after `put` of these bookings. Pure."""
         ...
 
-    def facts(self, endpoint: Endpoint, *, within: timedelta, unless: Callable[[], bool] = never) -> Facts:
+    def facts(
+        self, endpoint: Endpoint, *, within: timedelta, unless: Callable[[], bool] = never, anew: bool = False
+    ) -> Facts:
         """What the endpoint is; it takes some of them seconds to say, one request after the other. Raises TimeoutError
         before the next request when it is not to be asked any more, as `unless` says. What seldom changes may be kept
-        from an earlier call while the endpoint did neither restart nor fail; `uptime` is always new. `clock_offset` is
-        measured by this machine's clock. An endpoint in mode deliver may be asked on the way to tell us of restarts."""
+        from an earlier call while the endpoint did neither restart nor fail, unless it is wanted `anew`; `uptime` is
+        always new. `clock_offset` is measured by this machine's clock. An endpoint in mode deliver may be asked on the
+        way to tell us of restarts."""
         ...
 
     def leave(self, endpoint: Endpoint, *, within: timedelta) -> None:
@@ -625,8 +629,8 @@ class Store(Protocol):
         """Raises Missing for a name that is not configured."""
         ...
 
-    def sending(self, endpoint: str, verb: Verb, revision: int, relay: str) -> int:
-        """Note that a delivery goes out now; returns its sequence number."""
+    def sending(self, endpoint: str, verb: Verb, revision: int, relay: str, *, ask: str = "") -> int:
+        """Note that a delivery goes out now, with the question of this key; returns its sequence number."""
         ...
 
     def placing(self, endpoint: str, revision: int, relay: str) -> int:
@@ -649,6 +653,20 @@ class Store(Protocol):
         The first that tells of a certificate pins it: the endpoint is known by it until a person accepts another
         (`pin`), or its settings say another kind, address or trust.
         """
+        ...
+
+    def ask(self, endpoints: Collection[str], key: str, *, within: timedelta, anew: bool = False) -> None:
+        """Somebody wants to be told what these endpoints show (`anew`: and what they are), and waits so long: their
+        `deliver` is due now, unless it is parked. Raises Missing for a name that is not configured."""
+        ...
+
+    def answers(self, key: str) -> Mapping[str, Receipt]:
+        """What was answered to this key, by endpoint; it is kept no longer."""
+        ...
+
+    def withdraw(self, key: str, endpoints: Collection[str]) -> Mapping[str, Question]:
+        """Nobody waits for these any more; what became of them, as far as they were there. Those that nobody withdraws
+        go when their time is over."""
         ...
 
     def give_up(self, endpoint: str) -> None:

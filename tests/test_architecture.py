@@ -44,6 +44,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "otd.judging",
         "otd.past",
         "otd.guard",
+        "otd.asking",
         "otd.probing",
         "otd.replay",
         "otd.explain",

@@ -9,38 +9,41 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from otd.cli.options import examples, settings_of, with_config, with_json, with_why
+from otd.cli.options import examples, settings_of, span_of, with_config, with_json, with_why, with_within
 from otd.cli.output import named, print_fields, print_json, progress
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
+    from otd.asking import Look
     from otd.model import Endpoint, EndpointState, Facts
-    from otd.settings import Settings
 
 
 @click.command(epilog=examples("otd endpoints probe boardroom-codec", "otd endpoints probe boardroom-codec --json"))
 @click.argument("name")
+@with_within("How long to wait for an answer.", "30s")
 @with_config
 @with_json
-def probe(name: str, config: str, as_json: bool) -> int:
+def probe(name: str, within: str, config: str, as_json: bool) -> int:
     """Say what the endpoint NAME is, what it can do and what it lacks, each with the mend.
 
-    Reads only. The exit code is 1 when something stands in the way of its bookings.
+    Reads only. Where relays are elsewhere, one of them looks. The exit code is 1 when something stands in the way of
+    its bookings.
     """
-    from otd.cli.reaching import state_of
+    from otd.cli.reaching import look_at, state_of
     from otd.errors import OtdError
+    from otd.model import EndpointState
 
     settings = settings_of(config)
     endpoint = named("endpoint", name, settings.endpoints)
     if state := state_of(settings, endpoint):
         endpoint = replace(endpoint, pin=state.endpoint.pin)
-    try:
-        with progress(f"asking {endpoint.address}"):
-            found = _probed(settings, endpoint)
-    except OtdError as error:
-        found = {"name": name, "address": endpoint.address, "answers": False}
-        found["lacks"] = [{"code": error.code, "text": error.why, "mend": error.mend}]
+    seen = look_at(settings, [EndpointState(endpoint=endpoint)], within=span_of(within), anew=True)[name]
+    if isinstance(seen, OtdError):
+        found: dict[str, Any] = {"name": name, "address": endpoint.address, "answers": False}
+        found["lacks"] = [{"code": seen.code, "text": seen.why, "mend": seen.mend}]
+    else:
+        found = _probed(endpoint, seen)
     if as_json:
         print_json(found)
     else:
@@ -48,24 +51,21 @@ def probe(name: str, config: str, as_json: bool) -> int:
     return 1 if any(lack["code"] not in ("hidden", "clock", "tms") for lack in found["lacks"]) else 0
 
 
-def _probed(settings: Settings, endpoint: Endpoint) -> dict[str, Any]:
-    from otd.cli.reaching import WITHIN, looking
+def _probed(endpoint: Endpoint, seen: Look) -> dict[str, Any]:
     from otd.findings import notes
-    from otd.model import EndpointState
+    from otd.model import EndpointState, Facts
 
-    asked = replace(endpoint, session=True)  # so many questions take seconds with a password in each
-    with looking(settings, endpoint) as (driver, pins):
-        facts = driver.facts(asked, within=WITHIN)
-        held = driver.read(asked, within=WITHIN)
+    facts = seen.facts or Facts()
     said = notes(EndpointState(endpoint=endpoint, facts=facts))
     return {
         "name": endpoint.name,
         "address": endpoint.address,
         "answers": True,
-        "certificate": pins.shown or endpoint.trust,
+        "looked": seen.relay or "from here",
+        "certificate": seen.certificate,
         **facts_row(facts),
         "can": _can(facts),
-        "bookings": len(held),
+        "bookings": len(seen.held),
         "lacks": [{"code": note.code, "text": note.text, "mend": note.mend} for note in said],
     }
 

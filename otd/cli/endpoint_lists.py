@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from otd.cli.options import examples, settings_of, with_config, with_json
-from otd.cli.output import named, print_fields, print_json, print_table, progress
+from otd.cli.options import examples, settings_of, span_of, with_config, with_json, with_within
+from otd.cli.output import named, print_fields, print_json, print_table
 
 if TYPE_CHECKING:
-    from otd.model import Booking, Endpoint, EndpointState
+    from otd.asking import Look
+    from otd.errors import OtdError
+    from otd.model import Endpoint, EndpointState
     from otd.ports import Seen
     from otd.settings import Settings
-
-AT_ONCE = 16
 
 
 @click.command(epilog=examples("otd endpoints show boardroom-codec", "otd endpoints show boardroom-codec --json"))
 @click.argument("name")
+@with_within("How long to wait for an answer.", "30s")
 @with_config
 @with_json
-def show(name: str, config: str, as_json: bool) -> None:
+def show(name: str, within: str, config: str, as_json: bool) -> None:
     """Show how the endpoint NAME is configured, what it is, and its list as it should be beside what it holds.
 
     Titles and numbers are shown. It is read, never written. Marks: = as it should be, ~ differs, + is missing there,
     - is there and should not be.
     """
     settings = settings_of(config)
-    found = shown(settings, named("endpoint", name, settings.endpoints))
+    found = shown(settings, named("endpoint", name, settings.endpoints), span_of(within))
     if as_json:
         print_json(found)
         return
@@ -50,10 +51,11 @@ def _number(row: dict[str, Any]) -> str:
     return str(row.get("number", {"yes": "(can be dialled)"}.get(row.get("join", ""), "")))
 
 
-def shown(settings: Settings, endpoint: Endpoint) -> dict[str, Any]:
+def shown(settings: Settings, endpoint: Endpoint, within: timedelta) -> dict[str, Any]:
     """All that is known of the endpoint, as plain values."""
     from otd.cli.endpoint_actions import facts_row
     from otd.cli.endpoints import row
+    from otd.cli.reaching import look_at
     from otd.deliveries import condition
     from otd.findings import notes
 
@@ -69,7 +71,7 @@ def shown(settings: Settings, endpoint: Endpoint) -> dict[str, Any]:
     }
     if state.facts is not None:
         found |= {("presents_as" if k == "mode" else k): v for k, v in facts_row(state.facts).items()}
-    rows, error = _rows(settings, state)
+    rows, error = _rows(look_at(settings, [state], within=within)[endpoint.name])
     return found | {
         "reading_it_now": error or "worked",
         "notes": [{"code": n.code, "text": n.text, "mend": n.mend} for n in notes(state)],
@@ -77,31 +79,17 @@ def shown(settings: Settings, endpoint: Endpoint) -> dict[str, Any]:
     }
 
 
-def _rows(settings: Settings, state: EndpointState) -> tuple[list[dict[str, Any]], str]:
-    """Each booking of either side, and why the endpoint's side is not there, if it is not."""
-    from otd.cli.reaching import WITHIN, looking
+def _rows(seen: Look | OtdError) -> tuple[list[dict[str, Any]], str]:
+    """Each booking of either side, or why the endpoint's side is not there."""
     from otd.errors import OtdError
     from otd.wiring import SystemClock
 
-    bookings = state.desired.list.bookings if state.desired else ()
-    try:
-        with looking(settings, state.endpoint) as (driver, _), progress(f"reading {state.endpoint.address}"):
-            wanted = driver.seen(state.endpoint, _due(state.endpoint, bookings))
-            held = driver.read(state.endpoint, within=WITHIN)
-    except OtdError as error:
-        return [], f"{error.why}" + (f" ({error.mend})" if error.mend else "")
-    return _beside(wanted, held, SystemClock().now()), ""
+    if isinstance(seen, OtdError):
+        return [], f"{seen.why}" + (f" ({seen.mend})" if seen.mend else "")
+    return _beside(seen.wanted, seen.held, SystemClock().now()), ""
 
 
-def _due(endpoint: Endpoint, bookings: tuple[Booking, ...]) -> tuple[Booking, ...]:
-    """What it should show when it is looked at now."""
-    from otd.placing import KINDS, coming
-    from otd.wiring import SystemClock
-
-    return coming(bookings, SystemClock().now()) if endpoint.kind in KINDS else bookings
-
-
-def _beside(wanted: tuple[Seen, ...], held: tuple[Seen, ...], now: datetime) -> list[dict[str, Any]]:
+def _beside(wanted: Sequence[Seen], held: Sequence[Seen], now: datetime) -> list[dict[str, Any]]:
     from otd.relay.service import compare
 
     differences = {d.id: d.fields for d in compare(wanted, held, now)}
@@ -131,21 +119,24 @@ def _states(settings: Settings) -> dict[str, EndpointState]:
 
 @click.command(epilog=examples("otd endpoints compare", "otd endpoints compare --pool branch --json"))
 @click.option("--pool", metavar="NAME", help="Only the endpoints of this pool.")
+@with_within("How long to wait for an answer of each.", "30s")
 @with_config
 @with_json
-def compare(pool: str | None, config: str, as_json: bool) -> int:
+def compare(pool: str | None, within: str, config: str, as_json: bool) -> int:
     """Compare, room by room, what OTD would show with what is on the endpoints now, and count over the fleet.
 
     For the time in which another system still puts the bookings (mode = "observe"). Reads only; shows no titles and no
     numbers. same: both show it alike. better: only OTD shows it, or only OTD gives it Join. worse: the other way
     round. other: both give it Join and dial differently. The exit code is 1 when something is worse or unread.
     """
+    from otd.cli.reaching import look_at
+
     settings = settings_of(config)
     if pool:
         named("pool", pool, settings.pools)
     states = [s for s in _states(settings).values() if not s.removed and (not pool or s.endpoint.pool == pool)]
-    with progress(f"reading {len(states)} endpoints"), ThreadPoolExecutor(AT_ONCE) as threads:
-        rooms = [row for rows in threads.map(lambda state: _compared(settings, state), states) for row in rows]
+    seen = look_at(settings, [state for state in states if state.desired], within=span_of(within))
+    rooms = [row for state in states for row in _compared(state, seen.get(state.endpoint.name))]
     total = {verdict: sum(room[verdict] for room in rooms) for verdict in ("same", "better", "worse", "other")}
     total["unread"] = sum(1 for room in rooms if room["verdict"] == "unread")
     if as_json:
@@ -155,22 +146,17 @@ def compare(pool: str | None, config: str, as_json: bool) -> int:
     return 1 if total["worse"] or total["unread"] else 0
 
 
-def _compared(settings: Settings, state: EndpointState) -> list[dict[str, Any]]:
+def _compared(state: EndpointState, seen: Look | OtdError | None) -> list[dict[str, Any]]:
     """A row for each room of the endpoint. What is there that OTD does not have counts to its first room."""
     from otd import comparing
-    from otd.cli.reaching import WITHIN, looking
-    from otd.errors import Missing, OtdError
+    from otd.errors import OtdError
     from otd.wiring import SystemClock
 
-    endpoint, rooms = state.endpoint, state.endpoint.rooms
-    try:
-        if state.desired is None:
-            raise Missing(endpoint.name, "its rooms have not been read yet", "see `otd status`")
-        with looking(settings, endpoint) as (driver, _):
-            wanted = driver.seen(endpoint, _due(endpoint, state.desired.list.bookings))
-            lines = comparing.compare(wanted, driver.read(endpoint, within=WITHIN), SystemClock().now())
-    except OtdError as error:
-        return [_room_row(state, room, "unread", [], error.why) for room in rooms]
+    rooms = state.endpoint.rooms
+    if state.desired is None or seen is None or isinstance(seen, OtdError):
+        why = seen.why if isinstance(seen, OtdError) else "its rooms have not been read yet"
+        return [_room_row(state, room, "unread", [], why) for room in rooms]
+    lines = comparing.compare(seen.wanted, seen.held, SystemClock().now())
     room_of = {booking.id: booking.room for booking in state.desired.list.bookings}
     by_room = {room: [line for line in lines if room_of.get(line.id, rooms[0]) == room] for room in rooms}
     return [_room_row(state, room, comparing.worst(its), its, "") for room, its in by_room.items()]

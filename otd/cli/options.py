@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from otd.settings import Settings
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -53,6 +55,22 @@ def with_why(function: Function) -> Function:
     return click.option("--why", metavar="TEXT", default="", help="The reason, for the audit (`otd history`).")(
         function
     )
+
+
+def with_within(help: str, default: str) -> Callable[[Function], Function]:
+    """`--within SPAN` as the parameter `within`; `span_of` reads it."""
+    return click.option("--within", default=default, show_default=True, metavar="SPAN", help=help)
+
+
+def span_of(within: str) -> timedelta:
+    """What `--within` says. Raises BadSetting."""
+    from otd.errors import BadSetting
+    from otd.settings.kinds import span
+
+    try:
+        return span(within)
+    except ValueError as error:
+        raise BadSetting("--within", str(error), 'write it like "30s" or "3m"') from None
 
 
 def settings_of(config: str) -> Settings:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from otd.cli.options import examples, settings_of, with_config, with_json
+from otd.cli.options import examples, settings_of, span_of, with_config, with_json, with_within
 
 if TYPE_CHECKING:
     from otd.probing import Step
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @click.command(epilog=examples("otd probe boardroom", "otd probe boardroom --within 2m", "otd probe boardroom --json"))
 @click.argument("room")
-@click.option("--within", default="3m", show_default=True, metavar="SPAN", help="How long a step may take.")
+@with_within("How long a step may take.", "3m")
 @with_config
 @with_json
 def probe(room: str, within: str, config: str, as_json: bool) -> int:
@@ -33,14 +33,10 @@ def probe(room: str, within: str, config: str, as_json: bool) -> int:
     from otd.cli.reaching import opened_store
     from otd.errors import BadSetting, Unsupported
     from otd.probing import Probe
-    from otd.settings.kinds import span
 
     settings = settings_of(config)
     found = named("room", room, settings.rooms)
-    try:
-        longest = span(within)
-    except ValueError as error:
-        raise BadSetting("--within", str(error), 'write it like "30s" or "3m"') from None
+    longest = span_of(within)
     shown_on = [endpoint.name for endpoint in settings.endpoints.values() if room in endpoint.rooms]
     if not shown_on:
         raise BadSetting(f"room {room}", "no endpoint shows it", "name it in the rooms of an endpoint")

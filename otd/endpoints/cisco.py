@@ -79,13 +79,15 @@ class CiscoDriver:
     def seen(self, endpoint: Endpoint, bookings: tuple[Booking, ...]) -> tuple[CiscoSeen, ...]:
         return tuple(documents.seen(booking) for booking in bookings)
 
-    def facts(self, endpoint: Endpoint, *, within: timedelta, unless: Callable[[], bool] = never) -> Facts:
+    def facts(
+        self, endpoint: Endpoint, *, within: timedelta, unless: Callable[[], bool] = never, anew: bool = False
+    ) -> Facts:
         """One request tells whether it restarted; only then, after a failure, once a day, and while something is to be
         mended there, the rest is asked for."""
         with self._line(endpoint, within, unless) as line:
             software, unit = pages.unit(line.get(pages.UNIT_PATH), endpoint.name)
             known = self._known.get(endpoint.name)
-            if known is None or not known.wholly or _restarted(known, software, unit) or _is_old(known):
+            if anew or known is None or not known.wholly or _restarted(known, software, unit) or _is_old(known):
                 distrusts = self._distrusts(line)
                 known = self._learned(endpoint, software, self._rest(line, unit), wholly=True, distrusts=distrusts)
             interface = self._interface.get(endpoint.name, "")

@@ -71,7 +71,9 @@ class MemoryDriver:
     def seen(self, endpoint: Endpoint, bookings: tuple[Booking, ...]) -> tuple[MemorySeen, ...]:
         return tuple(_seen(booking) for booking in bookings)
 
-    def facts(self, endpoint: Endpoint, *, within: timedelta, unless: Callable[[], bool] = never) -> Facts:
+    def facts(
+        self, endpoint: Endpoint, *, within: timedelta, unless: Callable[[], bool] = never, anew: bool = False
+    ) -> Facts:
         if unless():
             raise TimeoutError
         with self._lock:

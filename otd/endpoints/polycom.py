@@ -45,7 +45,9 @@ class PolycomDriver:
     def seen(self, endpoint: Endpoint, bookings: tuple[Booking, ...]) -> tuple[PolycomSeen, ...]:
         return tuple(self._readback.seen(endpoint, booking, self._id_of(booking.id)) for booking in bookings)
 
-    def facts(self, endpoint: Endpoint, *, within: timedelta, unless: Callable[[], bool] = never) -> Facts:
+    def facts(
+        self, endpoint: Endpoint, *, within: timedelta, unless: Callable[[], bool] = never, anew: bool = False
+    ) -> Facts:
         """It is not asked for more than its list."""
         return Facts(interface=self._readback.interface(endpoint))
 

@@ -57,7 +57,9 @@ class WebexDriver:
     def seen(self, endpoint: Endpoint, bookings: tuple[Booking, ...]) -> tuple[CiscoSeen, ...]:
         return tuple(cisco_documents.seen(booking) for booking in bookings)
 
-    def facts(self, endpoint: Endpoint, *, within: timedelta, unless: Callable[[], bool] = never) -> Facts:
+    def facts(
+        self, endpoint: Endpoint, *, within: timedelta, unless: Callable[[], bool] = never, anew: bool = False
+    ) -> Facts:
         if unless():
             raise TimeoutError
         answer = self._ask(endpoint, "GET", webex_documents.status_path(endpoint.device), None, within)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 import otd
+from otd import asking
 from otd.deliveries import is_as_before, list_name, seen_digest
 from otd.errors import BadSetting, Busy, Denied, OtdError, Permanent, Untrusted
 from otd.model import Booking, Delivery, Difference, Duty, Endpoint, Facts, Fill, Hello, Order, Outcome, Receipt
@@ -199,6 +200,8 @@ class Relay:
             return replace(failed, reason=error.reason, shown=shown)
 
     def _drive(self, driver: EndpointDriver, delivery: Delivery) -> Receipt:
+        if delivery.anew:  # so many questions take seconds with a password in each
+            delivery = replace(delivery, endpoint=replace(delivery.endpoint, session=True))
         endpoint, bookings = delivery.endpoint, delivery.bookings
         deadline = Deadline.after(min(delivery.act_by - self._now(), WITHIN))
         if delivery.verb == "forget":
@@ -207,9 +210,12 @@ class Relay:
             self._memory.saw(endpoint.name, delivery.revision)
             driver.put(endpoint, bookings, within=deadline.left())
         found = driver.read(endpoint, within=deadline.left())
-        receipt = self._compare(delivery, driver.seen(endpoint, bookings), found)
+        wanted = driver.seen(endpoint, bookings)
+        receipt = self._compare(delivery, wanted, found)
         if delivery.verb != "read":
             return receipt
+        if delivery.ask:
+            receipt = replace(receipt, answer=asking.seal(wanted, found, delivery.ask))
         return replace(receipt, facts=self._facts(driver, delivery, deadline))
 
     def _facts(self, driver: EndpointDriver, delivery: Delivery, deadline: Deadline) -> Facts | None:
@@ -217,7 +223,12 @@ class Relay:
         that waits for the endpoint goes first: it is asked no further then, and another time."""
         endpoint = delivery.endpoint
         try:
-            facts = driver.facts(endpoint, within=deadline.left(), unless=lambda: self._lanes.is_awaited(endpoint.name))
+            facts = driver.facts(
+                endpoint,
+                within=deadline.left(),
+                unless=lambda: self._lanes.is_awaited(endpoint.name),
+                anew=delivery.anew,
+            )
         except (OtdError, TimeoutError):
             return None
         ahead = facts.clock_offset
@@ -326,7 +337,7 @@ class Relay:
         )
 
 
-def compare(wanted: tuple[Seen, ...], found: tuple[Seen, ...], now: datetime) -> tuple[Difference, ...]:
+def compare(wanted: Sequence[Seen], found: Sequence[Seen], now: datetime) -> tuple[Difference, ...]:
     """What differs between two lists, by id; bookings that are over do not count on either side. Pure."""
     want = {seen.id: seen for seen in wanted if seen.end > now}
     have = {seen.id: seen for seen in found if seen.end > now}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +14,7 @@ from sqlalchemy import insert, select, update
 from otd import findings
 from otd.deliveries import ALIVE, ELSEWHERE
 from otd.model import EndpointState, Expiry, Hello, Receipt, RelayState, Sent, Verb
-from otd.store import adoption, alerting, audit, claims, learning, placements, reaching, records
+from otd.store import adoption, alerting, audit, claims, learning, placements, questions, reaching, records
 from otd.store.configured import endpoint_in, leaving_in
 from otd.store.lists import HIGHEST, desired_of, not_configured
 from otd.store.tables import at, at_or_none, endpoints, members, ms, relays, span
@@ -58,9 +59,16 @@ def apply(tx: Transaction, receipt: Receipt) -> EndpointState | None:
         before = _known(tx, receipt.endpoint)
         return before if before is not None and placements.apply(tx, receipt) else None
     row = tx.connection.execute(
-        select(endpoints, tx.now.label("now")).where(endpoints.c.name == receipt.endpoint).with_for_update()
+        select(endpoints, questions.ASKED, tx.now.label("now"))
+        .where(endpoints.c.name == receipt.endpoint)
+        .with_for_update()
     ).one_or_none()
-    if row is None or not _counts(tx, receipt, row):
+    if row is None or receipt.pool not in _pools(tx, receipt, row):
+        return None
+    if row.asked:
+        questions.answered(tx, receipt)
+    receipt = replace(receipt, answer="")
+    if not _counts(receipt, row):
         return None
     state = _joined(tx, row)
     _note(tx, receipt, row, state)
@@ -88,17 +96,21 @@ def apply(tx: Transaction, receipt: Receipt) -> EndpointState | None:
     return state
 
 
-def _counts(tx: Transaction, receipt: Receipt, row: Any) -> bool:
-    """Whether it tells something new about a delivery that went out from here, from a pool that it went to.
+def _pools(tx: Transaction, receipt: Receipt, row: Any) -> set[str]:
+    """Those that what it answers can have gone to."""
+    leaving = leaving_in(tx, row) if receipt.verb == "forget" else None
+    return {endpoint_in(tx, row).pool, leaving.pool if leaving else ""}
+
+
+def _counts(receipt: Receipt, row: Any) -> bool:
+    """Whether it tells something new about a delivery that went out from here.
 
     Without the upper bounds one receipt with a high number, from before a backup was restored or from a relay that
     lies, would silence all that come after it.
     """
-    leaving = leaving_in(tx, row) if receipt.verb == "forget" else None
-    pools = {endpoint_in(tx, row).pool, leaving.pool if leaving else ""}
     sent_from_here = receipt.revision <= row.revision and receipt.sequence <= row.sequence
     newer = receipt.order > (row.applied_revision, row.applied_sequence, row.applied_counter)
-    return receipt.pool in pools and sent_from_here and newer and receipt.counter < HIGHEST
+    return sent_from_here and newer and receipt.counter < HIGHEST
 
 
 def _note(tx: Transaction, receipt: Receipt, row: Any, state: EndpointState) -> None:
@@ -144,6 +156,8 @@ def _verdict(receipt: Receipt, row: Any) -> dict[str, Any]:
         }
     if receipt.outcome == "confirmed":
         return {}  # of a list that another has replaced since: no failure, and nothing to be content with
+    if receipt.outcome == "differs" and row.desired is None:
+        return {}  # somebody asked what is there before there was a list
     since = row.now if row.failing_since is None else row.failing_since
     counts = row.retried_sequence is None or receipt.sequence > row.retried_sequence
     changes: dict[str, Any] = {"failures": row.failures + counts, "failing_since": since}
@@ -181,8 +195,10 @@ def endpoint_state(tx: Transaction, name: str) -> EndpointState:
 
 
 def _known(tx: Transaction, name: str) -> EndpointState | None:
-    row = tx.connection.execute(select(endpoints).where(endpoints.c.name == name)).one_or_none()
-    return None if row is None else _joined(tx, row)
+    row = tx.connection.execute(select(endpoints, questions.ASKED).where(endpoints.c.name == name)).one_or_none()
+    if row is None:
+        return None
+    return replace(_joined(tx, row), question=questions.next_of(tx, name) if row.asked else None)
 
 
 def _joined(tx: Transaction, row: Any) -> EndpointState:

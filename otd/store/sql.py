@@ -35,6 +35,7 @@ from otd.model import (
     LaneState,
     Mode,
     Notice,
+    Question,
     Reach,
     Reading,
     ReadingMark,
@@ -66,6 +67,7 @@ from otd.store import (
     learning,
     lists,
     placements,
+    questions,
     reaching,
     receipts,
     subscriptions,
@@ -358,6 +360,7 @@ class SqlStore:
         with self._writing() as tx:
             alerting.tidy(tx, keep)
             imported.tidy(tx, keep)
+            questions.drop_old(tx)
             readings_left = keeping.tidy(tx, keep)
             return audit.tidy(tx, keep, audited) or readings_left
 
@@ -500,7 +503,12 @@ class SqlStore:
         with self._reading_once() as tx:
             return receipts.endpoint_state(tx, name)
 
-    def sending(self, endpoint: str, verb: Verb, revision: int, relay: str) -> int:
+    def sending(self, endpoint: str, verb: Verb, revision: int, relay: str, *, ask: str = "") -> int:
+        if ask:
+            with self._writing() as tx:
+                sequence = receipts.sending(tx, endpoint, verb, revision, relay)
+                questions.carried(tx, endpoint, ask, sequence)
+                return sequence
         if verb == "read":
             with self._writing_once() as tx:
                 return receipts.sending(tx, endpoint, verb, revision, relay)
@@ -541,6 +549,23 @@ class SqlStore:
     def rests(self, hello: Hello) -> bool:
         with self._reading() as tx:
             return receipts.rests(tx, hello)
+
+    # questions ----------------------------------------------------------------------------------------------------
+
+    def ask(self, endpoints: Collection[str], key: str, *, within: timedelta, anew: bool = False) -> None:
+        with self._writing() as tx:
+            questions.ask(tx, endpoints, key, within, anew=anew)
+
+    def answers(self, key: str) -> Mapping[str, Receipt]:
+        with self._reading_once() as tx:
+            if not questions.are_answered(tx, key):
+                return {}
+        with self._writing_once() as tx:
+            return questions.answers(tx, key)
+
+    def withdraw(self, key: str, endpoints: Collection[str]) -> Mapping[str, Question]:
+        with self._writing_once() as tx:
+            return questions.withdraw(tx, key, endpoints)
 
     # looking ------------------------------------------------------------------------------------------------------
 

@@ -26,7 +26,7 @@ from sqlalchemy import (
 
 from otd.model import EPOCH
 
-HEAD = "0018"  # the migration that makes exactly these tables; a test compares. Numbers, so that newer is greater
+HEAD = "0019"  # the migration that makes exactly these tables; a test compares. Numbers, so that newer is greater
 VERSION_TABLE = "otd_version"
 
 LONGEST = timedelta(days=36_500)  # "never" for whoever adds it to now; keeps sums within what a datetime can say
@@ -188,6 +188,18 @@ reaching = Table(
     Column("reached_at", BigInteger),
     Column("missed_at", BigInteger),
     Column("why", Text, nullable=False, default=""),
+)
+
+questions = Table(
+    "questions",  # what people at a terminal ask of endpoints, for as long as they wait
+    metadata,
+    Column("endpoint", String(64), ForeignKey("endpoints.name", ondelete="CASCADE"), primary_key=True),
+    Column("key", String(64), primary_key=True),
+    Column("anew", Boolean, nullable=False),
+    Column("until", BigInteger, nullable=False),  # nobody waits for an answer any more
+    Column("sequence", BigInteger),  # of the last delivery that carried it; NULL: it is to go out
+    Column("receipt", LargeBinary),  # sealed
+    Column("settled", Boolean, nullable=False, default=False),  # no other relay is to answer
 )
 
 modes = Table(

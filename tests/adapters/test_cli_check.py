@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -206,7 +205,7 @@ def test_endpoints_are_tried_over_the_network_and_one_failure_hides_no_other(otd
         assert "canary" not in said.out + said.err
 
 
-def test_a_changed_certificate_is_told_with_the_setting_that_accepts_it(otd: Otd, tmp_path: Path) -> None:
+def test_a_changed_certificate_is_told_with_the_command_that_accepts_it(otd: Otd, tmp_path: Path) -> None:
     with Codec(profile="roomos11", users={"admin": "password"}, speed=None) as codec:
         address = codec.url.removeprefix("https://")
         settings = SETTINGS.replace('kind = "memory"', 'kind = "cisco"\ncredential = "good"').replace(
@@ -220,7 +219,16 @@ def test_a_changed_certificate_is_told_with_the_setting_that_accepts_it(otd: Otd
         memory.close()
         said = otd("check")
         assert said.code == 1
-        found = re.search(r'untrusted.* give it (trust = "sha256:[0-9a-f]{64}")', said.out)
-        assert found
-        (tmp_path / "otd.toml").write_text(settings + found[1])
+        assert "untrusted" in said.out
+        assert "If it was replaced or reset, `otd endpoints pin board-codec`; if not, somebody may be" in said.out
+        assert "trust =" not in said.out
+        assert otd("endpoints", "pin", "board-codec", "--yes").code == 0
         assert otd("check").code == 0
+
+
+def test_endpoints_of_relays_elsewhere_are_not_looked_at_from_here(otd: Otd, tmp_path: Path) -> None:
+    bus = '[bus]\nbroker = "broker"\nrelays_address = "bus.example.com:443"\n'
+    an_installation(tmp_path, SETTINGS.replace('[relays.hq-1]\npool = "hq"\n', bus))
+    said = otd("check").out
+    assert "relays elsewhere: `otd endpoints probe board-codec` has one of them try it" in said
+    assert "[relays]" not in said

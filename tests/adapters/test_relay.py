@@ -6,12 +6,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from threading import Barrier
 
 import pytest
 
+from otd import wire
+from otd.asking import unseal
 from otd.bus.local import LocalBus
 from otd.endpoints.memory import MemoryDriver
 from otd.errors import BadSetting, Busy, Denied, OtdError, Unreachable, Unsupported, Untrusted
@@ -71,7 +74,9 @@ class Slow(MemoryDriver):
         super().__init__()
         self.patience, self.asked, self.facts_said = patience, threading.Event(), 0
 
-    def facts(self, endpoint: Endpoint, *, within: timedelta, unless: Callable[[], bool] = never) -> Facts:
+    def facts(
+        self, endpoint: Endpoint, *, within: timedelta, unless: Callable[[], bool] = never, anew: bool = False
+    ) -> Facts:
         self.asked.set()
         end = time.monotonic() + self.patience.total_seconds()
         while time.monotonic() < end and not unless():
@@ -126,6 +131,35 @@ def test_a_read_writes_nothing_and_tells_what_differs_without_values(relay: Rela
     assert receipt.detail == "1 missing, 1 foreign, 1 changed (title)"
     assert "Other" not in repr(receipt)
     assert driver.puts["codec1"] == 1
+
+
+def test_who_asks_is_told_what_was_seen_and_nobody_else_can_read_it(relay: Relay, driver: MemoryDriver) -> None:
+    from joserfc.jwk import OKPKey
+
+    relay.carry_out(a_delivery(bookings=(a_booking(), a_booking(id="b9", title="Canary"))))
+    private = OKPKey.generate_key("X25519")
+    order = a_delivery(verb="read", sequence=2, bookings=(a_booking(title="Other"),))
+    order = replace(order, ask=str(private.as_dict(private=False)["x"]), anew=True)
+    receipt = relay.carry_out(order)
+    found = unseal(receipt.answer, private, "codec1")
+    assert [dict(seen.fields)["title"] for seen in found.wanted] == ["Other"]
+    assert sorted(dict(seen.fields)["title"] for seen in found.held) == ["Canary", "Standup"]
+    assert receipt.facts == Facts()
+    said = wire.write(receipt).decode() + repr(receipt) + repr(found)
+    assert not [word for word in ("Canary", "Standup", "plcm.vc") if word in said]
+    assert driver.puts["codec1"] == 1
+    assert relay.carry_out(replace(order, ask="", sequence=3)).answer == ""
+
+
+def test_who_asks_of_an_endpoint_that_does_not_answer_is_told_why(relay: Relay, driver: MemoryDriver) -> None:
+    driver.fail("codec1", Unreachable("codec1", "no route", "switch it on"))
+    receipt = relay.carry_out(a_delivery(verb="read", ask="any"))
+    assert (receipt.outcome, receipt.detail, receipt.mend, receipt.answer) == (
+        "unreachable",
+        "no route",
+        "switch it on",
+        "",
+    )
 
 
 def test_meetings_that_are_over_do_not_make_a_difference(relay: Relay, driver: MemoryDriver) -> None:

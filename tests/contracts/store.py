@@ -12,6 +12,7 @@ from tests.contracts.store_lanes import LanesContract
 from tests.contracts.store_learning import LearningContract
 from tests.contracts.store_lists import ListsContract
 from tests.contracts.store_pairing import PairingContract
+from tests.contracts.store_questions import QuestionsContract
 from tests.contracts.store_settings import SettingsContract
 from tests.contracts.store_subscriptions import SubscriptionsContract
 from tests.contracts.store_threads import ThreadsContract
@@ -29,6 +30,7 @@ class StoreContract(
     ImportedContract,
     BrakesContract,
     LearningContract,
+    QuestionsContract,
     PairingContract,
     AuditContract,
     AlertsContract,

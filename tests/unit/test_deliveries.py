@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -23,7 +24,7 @@ from otd.deliveries import (
     next_meeting,
     step,
 )
-from otd.model import BookingList, EndpointState, Facts, Mode, Placement, RelayState
+from otd.model import BookingList, EndpointState, Facts, Mode, Placement, Question, RelayState
 from tests.values import (
     HOUR,
     MINUTE,
@@ -432,3 +433,91 @@ def test_a_password_that_its_own_interface_refuses_is_not_tried_again_and_hinder
 
 def _placed(at: datetime) -> tuple[Placement, ...]:
     return tuple(replace(placement, at=at) for placement in PLACED)
+
+
+# --- questions ----------------------------------------------------------------------------------------------------
+
+QUESTION = Question(endpoint="codec1", key="k1", anew=True)
+SEEN = a_receipt(verb="read", sequence=4, relay="relay2")
+
+
+def asked(**more: Any) -> EndpointState:
+    usual: dict[str, Any] = {"receipt": SEEN, "sent": a_sent(verb="read", sequence=4), "question": QUESTION}
+    return a_state(**usual | more)
+
+
+@pytest.mark.parametrize("mode", ["deliver", "observe"])
+def test_a_question_goes_out_as_a_look_when_nothing_else_is_to_be_done(mode: Mode) -> None:
+    assert next_step(asked(mode=mode)) == Send(verb="read")
+    assert isinstance(next_step(asked(mode=mode, question=None)), Wait)
+    order = delivery(asked(mode=mode), "read", 5, T0, TIMING)
+    assert (order.ask, order.anew) == ("k1", True)
+    assert delivery(asked(mode=mode), "put", 5, T0, TIMING).ask == ""
+
+
+def test_a_question_goes_to_the_relay_that_last_saw_the_list_in_place_or_one_that_reaches_it() -> None:
+    assert next_step(asked(confirmed_by="relay2")) == Send(verb="read", relay="relay2")
+    assert next_step(asked(confirmed_by="gone")) == Send(verb="read")
+    assert next_step(asked(confirmed_by="gone", unreachable_from=("relay1",))) == Send(verb="read", relay="relay2")
+
+
+def test_a_list_and_what_is_on_its_way_go_before_a_question() -> None:
+    newer = a_desired(revision=11)
+    assert next_step(asked(desired=newer, revision=11)) == Send(verb="put")
+    on_its_way = asked(sent=a_sent(verb="read", sequence=5))
+    assert isinstance(next_step(on_its_way), Wait)
+    assert next_step(on_its_way, after=TIMING.answer) == next_step(
+        replace(on_its_way, question=None), after=TIMING.answer
+    )
+
+
+def test_a_question_goes_out_once_and_once_more_when_a_relay_did_not_reach_it_and_another_does() -> None:
+    out = replace(QUESTION, sequence=5)
+    assert isinstance(next_step(asked(question=out)), Wait)
+    missed = a_receipt(verb="read", sequence=5, outcome="unreachable", relay="relay1")
+    again = replace(QUESTION, receipt=missed)
+    both = asked(question=again, receipt=missed, failures=1, unreachable_from=("relay1", "relay2"))
+    found = next_step(both)
+    assert isinstance(found, Wait)
+    assert found.code == "unreachable"
+    assert next_step(asked(question=again)) == Send(verb="read")
+
+
+def test_a_question_tries_no_password_that_was_refused() -> None:
+    for reason in ("password", ""):
+        denied = a_receipt(outcome="denied", reason=reason, sequence=4, detail="refused")
+        assert isinstance(next_step(asked(receipt=denied, failures=1)), Park)
+        found = next_step(asked(receipt=denied, failures=1, desired=None))
+        assert isinstance(found, Wait)
+        assert (found.code, found.error) == ("denied", "refused")
+    elsewhere = next_step(asked(refusals=3))
+    assert isinstance(elsewhere, Wait)
+    assert elsewhere.code == "credential"
+
+
+def test_what_needs_a_person_is_not_looked_at_for_a_question() -> None:
+    for outcome in ("unsupported", "untrusted"):
+        receipt = a_receipt(outcome=outcome, sequence=4, at=T0)
+        assert isinstance(next_step(asked(receipt=receipt, failures=1)), Park)
+
+
+def test_a_question_needs_no_list_and_a_living_relay() -> None:
+    assert next_step(asked(desired=None, receipt=None, sent=None)) == Send(verb="read")
+    found = step(asked(desired=None, receipt=None, sent=None), (a_relay(last_seen=T0 - MINUTE),), T0, TIMING)
+    assert isinstance(found, Wait)
+    assert found.code == "no_relay"
+
+
+def test_an_endpoint_that_fetches_is_asked_where_it_can_be() -> None:
+    placed = tuple(
+        Placement(relay=name, revision=10, at=T0, sent_revision=10, sent_at=T0) for name in ("relay1", "relay2")
+    )
+    for credential, is_asked in (("codec", True), ("", False)):
+        poly = an_endpoint(kind="polycom", credential=credential)
+        found = next_step(asked(endpoint=poly, receipt=None, placements=placed))
+        assert isinstance(found, Send) is is_asked
+
+
+def test_an_endpoint_that_leaves_is_not_asked() -> None:
+    sent = a_sent(verb="forget", sequence=5)
+    assert isinstance(next_step(asked(leaving=an_endpoint(), leaving_since=T0, sent=sent)), Wait)

@@ -60,6 +60,17 @@ def test_pins_come_back_and_are_not_missed_by_either_side_of_an_upgrade() -> Non
     assert wire.read(json.dumps(receipt).encode()) == a_receipt(outcome="untrusted")
 
 
+def test_what_is_asked_and_answered_comes_back_and_is_not_missed_by_either_side_of_an_upgrade() -> None:
+    asked = a_delivery(verb="read", ask="key", anew=True)
+    answered = a_receipt(verb="read", answer="sealed 4711")
+    assert (wire.read(wire.write(asked)), wire.read(wire.write(answered))) == (asked, answered)
+    assert "4711" not in repr(answered)
+    order, receipt = json.loads(wire.write(asked)), json.loads(wire.write(answered))
+    del order["body"]["ask"], order["body"]["anew"], receipt["body"]["answer"]
+    assert wire.read(json.dumps(order).encode()) == a_delivery(verb="read")
+    assert wire.read(json.dumps(receipt).encode()) == a_receipt(verb="read")
+
+
 def test_a_hello_comes_back_as_it_was() -> None:
     sent = Hello(relay="r1", pool="hq", version="1", started_at=T0, at=T0, clock_offset=timedelta(seconds=-7))
     assert wire.read(wire.write(sent)) == sent
