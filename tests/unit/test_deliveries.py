@@ -509,9 +509,8 @@ def test_a_question_needs_no_list_and_a_living_relay() -> None:
 
 
 def test_an_endpoint_that_fetches_is_asked_where_it_can_be() -> None:
-    placed = tuple(
-        Placement(relay=name, revision=10, at=T0, sent_revision=10, sent_at=T0) for name in ("relay1", "relay2")
-    )
+    held = Placement(relay="relay1", revision=10, at=T0, sent_revision=10, sent_at=T0)
+    placed = (held, replace(held, relay="relay2"))
     for credential, is_asked in (("codec", True), ("", False)):
         poly = an_endpoint(kind="polycom", credential=credential)
         found = next_step(asked(endpoint=poly, receipt=None, placements=placed))
