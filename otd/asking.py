@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,6 +22,7 @@ MOST = 1000  # bookings that are told of
 LARGEST = 1024 * 1024  # bytes of an answer before it is sealed
 LOOK = 0.2  # seconds between two looks for answers
 TAKEN = timedelta(seconds=3)  # where somebody works, what is due is begun sooner, or something else is being done
+IDLE = timedelta(seconds=10)  # if it was not begun by then, and nothing else was, nobody works
 OBSTACLES = 1.0  # seconds between two looks at what may keep them from coming
 _ALG, _ENC = "ECDH-ES", "A256GCM"
 _KINDS: dict[str, type[OtdError]] = {"denied": Denied, "untrusted": Untrusted, "unsupported": Unsupported}
@@ -59,13 +60,14 @@ class Look:
 def seal(wanted: Sequence[Seen], held: Sequence[Seen], key: str) -> str:
     """The answer for whoever has the private half of this key: a JWE (RFC 7516, ECDH-ES over X25519, A256GCM)."""
     from joserfc import jwe
+    from joserfc.jwk import OKPKey
 
     answer = Answer(wanted=_told(wanted), held=_told(held))
     number = max(len(wanted), len(held))
     document = wire.dump(answer) if number <= MOST else b""
     if not 0 < len(document) <= LARGEST:
         document = wire.dump(Answer(wanted=(), held=(), left_out=number))
-    public = _key({"x": key})
+    public = OKPKey.import_key({"kty": "OKP", "crv": "X25519", "x": key})
     return jwe.encrypt_compact({"alg": _ALG, "enc": _ENC}, document, public, algorithms=[_ALG, _ENC])
 
 
@@ -96,12 +98,6 @@ def _clean(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _key(parts: Mapping[str, str]) -> Any:
-    from joserfc.jwk import OKPKey
-
-    return OKPKey.import_key({"kty": "OKP", "crv": "X25519", **parts})
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Asked:
     state: EndpointState
@@ -123,6 +119,7 @@ class Asking:
         self._private: Any = OKPKey.generate_key("X25519")
         self._public = str(self._private.as_dict(private=False)["x"])
         self._asked: dict[str, _Asked] = {}  # those that are waited for
+        self._shut: dict[str, OtdError] = {}  # lanes in which nobody is to be asked, and why
         self._found = found
 
     def __enter__(self) -> Asking:
@@ -154,19 +151,27 @@ class Asking:
         if not new:
             return
         work = _deliveries(self._store.work())
-        parked = [work[state.endpoint.name] for state in new if _is_parked(work.get(state.endpoint.name))]
-        self._found |= {row.name: self._parked(row) for row in parked}
-        left = {state.endpoint.name: state for state in new if state.endpoint.name not in self._found}
+        left = {state.endpoint.name: state for state in new}
+        for row in (work[name] for name in tuple(left) if name in work):
+            shut = self._shut.get(row.lane)
+            if row.parked or shut is not None:
+                del left[row.name]
+                self._found[row.name] = (
+                    self._parked(row) if shut is None else Unreachable(row.name, shut.why, shut.mend)
+                )
         if left:
             self._store.ask(tuple(left), self._public, within=self._within, anew=self._anew)
             until = time.monotonic() + self._within.total_seconds()
             self._asked |= {name: _Asked(state=state, until=until) for name, state in left.items()}
 
     def _give_up(self) -> None:
-        """Wait no longer where the centre has looked at it and cannot have it answered."""
-        work, now = _deliveries(self._store.work()), self._store.now()
-        seen = [name for name in self._asked if name in work and work[name].due > now]
-        self._end([name for name in seen if self._obstacle(name, now) is not None])
+        """Wait no longer where the centre has looked at it and cannot have it answered, or nobody is there to look."""
+        rows, now = self._store.work(), self._store.now()
+        work, is_idle = _deliveries(rows), not any(row.leased for row in rows)
+        asked = [work[name] for name in self._asked if name in work]
+        left = [row.name for row in asked if is_idle and row.due < now - IDLE]
+        seen = [row.name for row in asked if row.due > now]
+        self._end([*left, *(name for name in seen if self._obstacle(name, now) is not None)])
 
     def _obstacle(self, name: str, now: datetime) -> OtdError | None:
         """What keeps an answer from coming, as far as the rows tell."""
@@ -181,7 +186,7 @@ class Asking:
         found = step(state, relays, now, Timing())
         if isinstance(found, Park) or (isinstance(found, Wait) and found.code in UNASKED):
             kind: type[OtdError] = Unreachable if found.code == "no_relay" else Denied
-            return kind(name, found.error, found.mend)
+            return kind(name, found.error, found.mend, reason=found.code)
         return None
 
     def _end(self, names: Sequence[str]) -> None:
@@ -200,9 +205,13 @@ class Asking:
             elif row is not None and row.parked:
                 self._found[name] = self._parked(row)
             elif row is not None and is_idle and row.due < now - min(TAKEN, self._within / 2):
-                self._found[name] = self._not_taken(row)
+                self._found[name] = self._shut[row.lane] = self._not_taken(row)
+            elif (obstacle := obstacles[name]) is not None:
+                self._found[name] = obstacle
+                if row is not None and obstacle.reason == "no_relay":
+                    self._shut[row.lane] = obstacle
             else:
-                self._found[name] = obstacles[name] or self._unanswered(name, question)
+                self._found[name] = self._unanswered(name, question)
 
     def _not_taken(self, row: WorkState) -> OtdError:
         is_paused = any(lane.paused_until for lane in self._store.lanes() if lane.name == row.lane)
@@ -257,10 +266,6 @@ def _failed(receipt: Receipt) -> OtdError:
 
 def _deliveries(rows: Iterable[WorkState]) -> dict[str, WorkState]:
     return {row.name: row for row in rows if row.kind == "deliver"}
-
-
-def _is_parked(row: WorkState | None) -> bool:
-    return row is not None and row.parked
 
 
 def _phrase(sentence: str) -> str:

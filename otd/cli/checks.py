@@ -236,7 +236,7 @@ def _through_its_pool(settings: Settings, endpoint: Endpoint, pin: str) -> Line:
     from otd import wiring
 
     if settings.bus is not None:
-        result = f"looked at by relays elsewhere: `otd endpoints probe {endpoint.name}` has one of them try it"
+        result = f"its relays are elsewhere, `otd endpoints probe {endpoint.name}` has one of them try it"
         return Line(kind="endpoint", name=endpoint.name, tried="nothing from here", ok=True, result=result)
     relay = next((relay.name for relay in settings.relays.values() if relay.pool == endpoint.pool), "")
     try:

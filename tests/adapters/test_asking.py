@@ -18,9 +18,9 @@ from otd.bus.local import LocalRelayBus
 from otd.deliveries import condition
 from otd.endpoints.memory import MemoryDriver
 from otd.errors import Denied, OtdError, Unreachable, Unsupported
-from otd.model import Delivery, Facts, Receipt, Settled
+from otd.model import Delivery, Facts, Hello, Receipt, Settled
 from tests.adapters.test_pipeline import ENDPOINT, House, a_meeting
-from tests.values import SECOND
+from tests.values import SECOND, T0
 
 WITHIN = 20 * SECOND
 
@@ -189,6 +189,30 @@ def test_nobody_works(shown: House) -> None:
     assert found.why == "nobody works on what is due"
     assert "otd run" in found.mend
     assert shown.state().question is None
+
+
+def test_where_one_finds_nobody_at_work_the_others_are_not_tried_one_after_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "AT_ONCE", 1)
+    monkeypatch.setattr(asking, "IDLE", 4 * SECOND)
+    many = tuple(replace(ENDPOINT, name=f"codec{n}") for n in range(20))
+    house = House(tmp_path, endpoints=many)
+    try:
+        began = time.monotonic()
+        found = ask(house, *(one.name for one in many), within=WITHIN)
+        assert time.monotonic() - began < WITHIN.total_seconds() / 2
+        assert {str(one.why) for one in found.values() if isinstance(one, OtdError)} == {"nobody works on what is due"}
+        house.executor.start()
+        house.pipeline.apply_hello(Hello(relay="old", pool="hq", version="1", started_at=T0, at=T0, leaving=True))
+        began = time.monotonic()
+        found = ask(house, *(one.name for one in many), within=WITHIN)
+        assert time.monotonic() - began < WITHIN.total_seconds() / 2
+        assert {str(one.why) for one in found.values() if isinstance(one, OtdError)} == {
+            "no relay of its pool is alive"
+        }
+    finally:
+        house.close()
 
 
 def test_a_paused_pool_is_not_taken_for_one_where_nobody_works(shown: House) -> None:

@@ -230,5 +230,5 @@ def test_endpoints_of_relays_elsewhere_are_not_looked_at_from_here(otd: Otd, tmp
     bus = '[bus]\nbroker = "broker"\nrelays_address = "bus.example.com:443"\n'
     an_installation(tmp_path, SETTINGS.replace('[relays.hq-1]\npool = "hq"\n', bus))
     said = otd("check").out
-    assert "relays elsewhere: `otd endpoints probe board-codec` has one of them try it" in said
+    assert "its relays are elsewhere, `otd endpoints probe board-codec` has one of them try it" in said
     assert "[relays]" not in said
