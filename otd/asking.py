@@ -83,6 +83,10 @@ def unseal(answer: str, private: Any, where: str) -> Answer:
     found: Answer = wire.load(Answer, document, where)
     if found.left_out:
         raise Garbled(where, f"it holds {found.left_out} bookings, more than a relay tells of")
+    seen = (*found.wanted, *found.held)
+    forms = {tuple(name for name, _ in one.fields) for one in seen}
+    if len(forms) > 1 or any("start" not in form for form in forms) or any(one.end.utcoffset() is None for one in seen):
+        raise Garbled(where, "the relay's answer cannot be compared", "bring the relay to the centre's version")
     return found
 
 

@@ -63,6 +63,8 @@ def shown(settings: Settings, endpoint: Endpoint, within: timedelta) -> dict[str
     state = _states(settings).get(endpoint.name)
     if state is None:
         return found | {"state": "not run yet", "notes": [], "list": []}
+    rows, error = _rows(look_at(settings, [state], within=within)[endpoint.name])
+    state = _states(settings).get(endpoint.name, state)  # a relay that looked has told the centre, too
     found |= {
         "state": condition(state),
         "running_mode": state.mode,
@@ -71,7 +73,6 @@ def shown(settings: Settings, endpoint: Endpoint, within: timedelta) -> dict[str
     }
     if state.facts is not None:
         found |= {("presents_as" if k == "mode" else k): v for k, v in facts_row(state.facts).items()}
-    rows, error = _rows(look_at(settings, [state], within=within)[endpoint.name])
     return found | {
         "reading_it_now": error or "worked",
         "notes": [{"code": n.code, "text": n.text, "mend": n.mend} for n in notes(state)],

@@ -24,9 +24,8 @@ def public(private: Any) -> str:
 
 
 def told(number: int, title: str = "Board meeting") -> tuple[Told, ...]:
-    return tuple(
-        Told(id=f"b{n}", end=T0, fields=(("title", title), ("number", "1@example.com"))) for n in range(number)
-    )
+    fields = (("start", "2026-01-05T08:00:00Z"), ("title", title), ("number", "1@example.com"))
+    return tuple(Told(id=f"b{n}", end=T0, fields=fields) for n in range(number))
 
 
 def test_what_was_sealed_is_opened_by_who_asked(private: Any) -> None:
@@ -61,6 +60,18 @@ def test_an_answer_without_what_it_must_hold_is_garbled(private: Any, monkeypatc
 
 
 def test_a_lone_surrogate_of_a_title_does_no_harm(private: Any) -> None:
-    hostile = replace(told(1)[0], fields=(("title", "\ud800"),))
+    hostile = replace(told(1)[0], fields=(("start", "2026-01-05T08:00:00Z"), ("title", "\ud800")))
     answer = seal((hostile,), (), public(private))
     assert len(unseal(answer, private, "codec1").wanted) == 1
+
+
+def test_an_answer_that_cannot_be_compared_is_refused(private: Any) -> None:
+    """Whoever has taken over a relay can answer anything."""
+    usual = told(1)[0]
+    for odd in (
+        replace(usual, fields=usual.fields[:2]),
+        replace(usual, fields=(("x", "y"),) * 3),
+        replace(usual, end=usual.end.replace(tzinfo=None)),
+    ):
+        with pytest.raises(Garbled, match="cannot be compared"):
+            unseal(seal((usual,), (odd,), public(private)), private, "codec1")
