@@ -92,9 +92,9 @@ def _looked(settings: Settings, state: EndpointState, within: timedelta, *, anew
     from otd.placing import KINDS, coming
     from otd.wiring import SystemClock
 
-    endpoint = replace(
-        state.endpoint, session=anew or state.endpoint.session
-    )  # so many questions take seconds with a password in each
+    endpoint = state.endpoint
+    if anew:  # so many questions take seconds with a password in each
+        endpoint = replace(endpoint, session=True)
     bookings = state.desired.list.bookings if state.desired else ()
     with looking(settings, endpoint) as (driver, pins):
         facts = driver.facts(endpoint, within=within) if anew else None
