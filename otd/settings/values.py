@@ -253,7 +253,8 @@ class Settings:
         }
 
     def secret_names(self) -> dict[str, tuple[str, ...]]:
-        """Each secret that is needed -> what needs it, such as "calendar office" or "endpoint board-codec"."""
+        """Each secret that is needed here -> what needs it, such as "calendar office" or "endpoint board-codec". Relays
+        that are elsewhere have the endpoints' passwords."""
         users: dict[str, list[str]] = {"database-key": ["the database"]}
         if self.run.database_password:
             users.setdefault(self.run.database_password, []).append("the database")
@@ -265,7 +266,7 @@ class Settings:
             for name in calendar.secrets:
                 users.setdefault(name, []).append(f"calendar {calendar.name}")
         for endpoint in self.endpoints.values():
-            if endpoint.credential:
+            if endpoint.credential and self.bus is None:
                 users.setdefault(endpoint.credential, []).append(f"endpoint {endpoint.name}")
         for relay in self.relays.values():
             if relay.face is not None and relay.face.passphrase:

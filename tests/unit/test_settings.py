@@ -208,6 +208,7 @@ def test_a_database_on_a_server_and_a_broker_are_named_without_their_passwords(t
     assert (settings.bus.work_vhost, settings.bus.relays_vhost) == ("otd", "otd-relays")
     assert settings.bus.ca_file == str(tmp_path / "corp.pem")
     assert {"db-password", "broker-url"} <= settings.secret_names().keys()
+    assert "codec-admin" not in settings.secret_names(), "it lies with the relays, which are elsewhere"
     assert load(write(tmp_path, GOOD), {"OTD_DATABASE": "postgresql://otd@db/otd"}).run.database_file is None
 
 
