@@ -42,9 +42,12 @@ class Probe:
         start: datetime,
         dial: str,
         within: timedelta,
+        is_interrupted: Callable[[], bool],
     ) -> None:
-        """`endpoints` show the room; `dial` is an address that the invitation states, "" for a meeting without Join."""
+        """`endpoints` show the room; `dial` is an address that the invitation states, "" for a meeting without Join.
+        `is_interrupted` is asked between two looks."""
         self._store, self._calendar, self._room, self._within = store, calendar, room, within
+        self._is_interrupted = is_interrupted
         self._endpoints = frozenset(endpoints)
         body = f"This meeting was booked by `otd probe`; it is taken back at once.\n{f'sip:{dial}' if dial else ''}"
         self._meeting = Meeting(
@@ -66,7 +69,7 @@ class Probe:
 
     def run(self, said: Callable[[Step], None]) -> None:
         """There and back. Raises OtdError: Permanent when it cannot get there, before anything is booked; Retryable
-        with the cause when a step is not reached within its time."""
+        with the cause when a step is not reached within its time. Raises KeyboardInterrupt when it is interrupted."""
         self._look_ahead()
         self._began = time.monotonic()
 
@@ -109,6 +112,8 @@ class Probe:
     def _until(self, is_reached: Callable[[], bool], what: str) -> None:
         end = time.monotonic() + self._within.total_seconds()
         while not is_reached():
+            if self._is_interrupted():
+                raise KeyboardInterrupt
             if time.monotonic() > end:
                 found = self._cause()
                 raise Retryable(

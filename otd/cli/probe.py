@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -25,7 +27,6 @@ def probe(room: str, within: str, config: str, as_json: bool) -> int:
     folder it can always be booked; by Graph it takes Calendars.ReadWrite for the room; on Exchange Server OTD only
     reads, so that nothing can be booked there.
     """
-    import signal
     from datetime import timedelta
 
     from otd import wiring
@@ -47,9 +48,8 @@ def probe(room: str, within: str, config: str, as_json: bool) -> int:
         why = f"meetings cannot be booked by {kind}: there OTD has no right but to read"
         mend = f"book one in Outlook and follow it with `otd explain {room}`, or probe a room of another calendar"
         raise Unsupported(f"calendar {found.calendar}", why, mend)
-    signal.signal(signal.SIGTERM, _interrupted)
     domains = settings.policy.own_domains
-    with opened_store(settings) as store:
+    with _interrupts() as is_interrupted, opened_store(settings) as store:
         start = (store.now() + settings.policy.ahead - timedelta(hours=2)).replace(second=0, microsecond=0)
         dial = f"otd-probe@{domains[0]}" if domains else ""
         doing = ["booking"]
@@ -59,11 +59,18 @@ def probe(room: str, within: str, config: str, as_json: bool) -> int:
             if not as_json:
                 click.echo(f"{step.after:7.2f} s  (+{step.took:.2f})  {step.name}")
 
+        followed = Probe(
+            store,
+            bookable,
+            found,
+            shown_on,
+            start=start,
+            dial=dial,
+            within=longest,
+            is_interrupted=is_interrupted,
+        )
         try:
-            with (
-                Probe(store, bookable, found, shown_on, start=start, dial=dial, within=longest) as probing,
-                progress(lambda: doing[0]),
-            ):
+            with followed as probing, progress(lambda: doing[0]):
                 probing.run(said)
         finally:
             calendar.close()
@@ -75,5 +82,17 @@ def probe(room: str, within: str, config: str, as_json: bool) -> int:
     return 0
 
 
-def _interrupted(*_: object) -> None:
-    raise KeyboardInterrupt
+@contextmanager
+def _interrupts() -> Iterator[Callable[[], bool]]:
+    """Tells whether Ctrl-C or SIGTERM came. No call is broken off in its middle: what it booked would not be known."""
+    import signal
+    import threading
+
+    came = threading.Event()
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, lambda *_: came.set()) for number in numbers]
+    try:
+        yield came.is_set
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)

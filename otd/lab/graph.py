@@ -145,7 +145,8 @@ class Graph:
             if item is None:
                 raise _status(500)
             payload = {"id": made, "iCalUId": item.meeting.uid, "subject": item.meeting.subject}
-            return Answer(status=201, payload=payload, media_type=JSON_TYPE)
+            answer = Answer(status=201, payload=payload, media_type=JSON_TYPE)
+            return await self._spoilt(answer, self.faults.take(address, "events"), call)
         if call.method == "DELETE" and id:
             if mailbox.item(id) is None:
                 raise Refusal(404, "ErrorItemNotFound", "The specified object was not found in the store.")
