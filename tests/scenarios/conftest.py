@@ -17,6 +17,9 @@ import pytest
 
 from otd.lab.scene import PLACES, Scene
 from otd.model import Window
+from tests.waiting import until
+
+SOON = timedelta(seconds=60)
 
 
 @pytest.fixture
@@ -37,11 +40,13 @@ class Run:
     """`otd run` in a process of its own."""
 
     def __init__(self, config: Path) -> None:
-        self._config = config
+        self._config, self._log = config, config.parent / "run.log"
         self.process: subprocess.Popen[bytes] | None = None
+        self._begin = 0  # where in the log this start begins
 
     def start(self) -> None:
-        with (self._config.parent / "run.log").open("ab") as log:
+        with self._log.open("ab") as log:
+            self._begin = log.tell()
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "otd", "run", "--config", str(self._config)],
                 stdout=subprocess.DEVNULL,
@@ -54,7 +59,9 @@ class Run:
         self._end(signal.SIGKILL)
 
     def stop(self) -> int:
-        """Cleanly; returns the exit code."""
+        """Cleanly, once it runs; returns the exit code."""
+        if self.process is not None:
+            until(lambda: b"running with" in self._log.read_bytes()[self._begin :], SOON, "the start of otd run")
         return self._end(signal.SIGTERM)
 
     def _end(self, how: signal.Signals) -> int:
@@ -67,7 +74,7 @@ class Run:
 
     @property
     def log(self) -> str:
-        return (self._config.parent / "run.log").read_text()
+        return self._log.read_text()
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ import contextlib
 import io
 import re
 import shlex
-import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -115,9 +114,8 @@ class Desk:
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
-    desk, before = Desk(tmp_path), signal.getsignal(signal.SIGTERM)  # which `otd probe` takes
+    desk = Desk(tmp_path)
     yield desk
-    signal.signal(signal.SIGTERM, before)
     desk.run.kill()
     desk.lab_is_stopped()
 
