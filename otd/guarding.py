@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from otd.guard import Guard
-from otd.model import Expiry
+from otd.model import HOUSE, Expiry
 from otd.ports import Channel, Secrets, Store
 from otd.settings import Settings
-from otd.settings.references import HOUSE
 
 
 def channels(settings: Settings, secrets: Secrets) -> Mapping[str, Channel]:

@@ -687,6 +687,9 @@ class AuditLine:
 
 # --- work ---------------------------------------------------------------------------------------------------------
 
+HOUSE = "house"
+"""The lane of work that belongs to no calendar and no pool, and the name of such work; calendars and pools have lanes
+of their own names."""
 WorkKind = Literal["refresh", "deliver", "subscribe", "tidy", "provision", "guard", "notify"]
 
 

@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute
 from otd import measuring, wiring
 from otd.certificates import CertificateFiles
 from otd.inbound import Server, serve
+from otd.model import HOUSE
 from otd.serve import pairing
 from otd.serve.app import application
 from otd.serve.health import health
@@ -42,7 +43,7 @@ def _centre(store: SqlStore, signing: str) -> pairing.Centre:
         members=store.members,
         key=public_signing(signing),
         secret=store.kept_secret("challenges", lambda: secrets.token_hex(32)).encode(),
-        lane=wiring.HOUSE,
+        lane=HOUSE,
         chance=secrets.token_bytes,
         now=store.now,
     )

@@ -22,8 +22,8 @@ from otd.dialplan.ruling import Ruling
 from otd.errors import BadSetting, Unsupported
 from otd.judging import settle_rules
 from otd.metrics import Metrics
+from otd.model import HOUSE, Hello, LaneSize, Receipt, Settled
 from otd.model import Expiry as RunsOut
-from otd.model import Hello, LaneSize, Receipt, Settled
 from otd.pipeline import Pipeline, Rulebook, no_provision
 from otd.ports import Bookable, Bus, Calendar, Clock, Directory, EndpointDriver, Executor, Hooks, Pins, Secrets, Store
 from otd.relay.memory import Memory
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from otd.relay.service import Relay
     from otd.store.sql import SqlStore
 
-HOUSE = "house"  # the lane of work that belongs to no calendar and no pool
 DATABASE_KEY = "database-key"
 _IMPORTING = threading.Lock()  # two threads that import libraries which import each other find them half made
 

@@ -22,7 +22,7 @@ def revoke(name: str, yes: bool, config: str) -> int:
     Then it names the passwords that the relay could have known: those of the endpoints in its pool. Change them.
     """
     from otd.cli.reaching import opened_store
-    from otd.wiring import HOUSE
+    from otd.model import HOUSE
 
     settings = settings_of(config)
     with opened_store(settings) as store:

@@ -42,8 +42,8 @@ def add(code: str, name: str, pool: str, yes: bool, fingerprint: str, config: st
     from otd import pairing
     from otd.cli.reaching import opened_store
     from otd.errors import BadSetting, Denied
+    from otd.model import HOUSE
     from otd.settings.kinds import name_mistake
-    from otd.wiring import HOUSE
 
     settings = settings_of(config)
     named("pool", pool, settings.pools)

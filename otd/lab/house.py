@@ -33,13 +33,13 @@ from otd.lab.codec import Codec
 from otd.lab.codec_bookings import Held
 from otd.lab.defaults import CODEC_PASSWORD, CODEC_USER
 from otd.lab.server import LOOPBACK
-from otd.model import Booking, BookingList, Endpoint, EndpointState, Hello, Mode, Policy, Window
+from otd.model import HOUSE, Booking, BookingList, Endpoint, EndpointState, Hello, Mode, Policy, Window
 from otd.pipeline import Pipeline, Rulebook
 from otd.relay.feedback import QUIET, Feedback, FeedbackApp
 from otd.relay.memory import Memory
 from otd.relay.service import Relay
 from otd.store.sql import SqlStore
-from otd.wiring import HOUSE, SystemClock
+from otd.wiring import SystemClock
 
 UNSCALED = frozenset({"valid", "backoff", "answer"})
 """Spans that stay as they are: a list's life, and those that the machine's own work has to fit into."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 
+from otd.model import HOUSE
 from otd.settings.documents import Merged
 from otd.settings.inbound import check_told
 from otd.settings.kinds import folder_mistake, host_and_port, mailbox_mistake
@@ -16,8 +17,6 @@ from otd.settings.validation import UNKNOWN, Tables
 
 _OF_ACCOUNT, _OF_APPLICATION = ("username", "password"), ("tenant", "client_id")
 _OF_CREDENTIAL = ("secret", "certificate", "pfx", "passphrase", "secret_expires", "authority")
-HOUSE = "house"
-"""The lane of work that belongs to no calendar and no pool; calendars and pools have lanes of their own names."""
 
 
 def check_references(merged: Merged, tables: Tables, folder: Path) -> None:

@@ -12,13 +12,12 @@ from typing import Any
 from sqlalchemy import delete, exists, insert, select, update
 
 from otd.deliveries import ELSEWHERE
-from otd.model import Question, Receipt
+from otd.model import HOUSE, Question, Receipt
 from otd.store import claims, records
 from otd.store.lists import not_configured
 from otd.store.tables import endpoints, questions, span
 from otd.store.transaction import Transaction
 
-HOUSE = "house"
 ASKED = exists().where(questions.c.endpoint == endpoints.c.name).label("asked")
 """Beside a row of `endpoints`: whether there is any question about it."""
 

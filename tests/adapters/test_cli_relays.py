@@ -15,10 +15,9 @@ import pytest
 
 from otd import settings as otd_settings
 from otd.bus import seal
-from otd.model import BookingList, Hello
+from otd.model import HOUSE, BookingList, Hello
 from otd.pairing import Keys
 from otd.store import SqlStore
-from otd.wiring import HOUSE
 from otd.wiring import store as open_store
 from tests.adapters.cli import SETTINGS, Otd, an_installation, otd
 from tests.values import WINDOW, a_receipt

@@ -26,7 +26,7 @@ from otd.certificates import CertificateFiles
 from otd.errors import Busy, Denied, Missing, OtdError, Untrusted
 from otd.inbound import Server, serve
 from otd.lab.certificates import self_signed
-from otd.model import Settled
+from otd.model import HOUSE, Settled
 from otd.outbound import Http, public_trust
 from otd.pairing import PENDING_OF_ONE, Keys, commitment, proof, text
 from otd.provisioning import Provision
@@ -34,7 +34,7 @@ from otd.relay.pairing import Collected, Door, Own, pair, renewed
 from otd.serve.app import application
 from otd.store import SqlStore
 from otd.tunnel import proxy_at
-from otd.wiring import HOUSE, signing_key
+from otd.wiring import signing_key
 from otd.wiring import store as open_store
 from tests.adapters.cli import SETTINGS, Otd, an_installation, otd
 from tests.adapters.connect_proxy import ConnectProxy

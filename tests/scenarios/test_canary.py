@@ -33,11 +33,11 @@ from otd.deliveries import condition
 from otd.lab import faults
 from otd.lab.certificates import self_signed
 from otd.lab.scene import BOOKED, Scene, as_ics
-from otd.model import Meeting, Person, Receipt
+from otd.model import HOUSE, Meeting, Person, Receipt
 from otd.serve.metrics import StoreCollector, registry, text
 from otd.settings import load
 from otd.store import records
-from otd.wiring import HOUSE, Centre
+from otd.wiring import Centre
 from tests.adapters.post import PostOffice, Receiver, receiver
 from tests.waiting import until
 

@@ -10,8 +10,9 @@ import pytest
 
 from otd.deliveries import condition
 from otd.lab.scene import Scene
+from otd.model import HOUSE
 from otd.settings import load
-from otd.wiring import HOUSE, Centre
+from otd.wiring import Centre
 from tests.adapters.post import PostOffice, Receiver, receiver
 from tests.waiting import until
 
