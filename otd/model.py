@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from otd.errors import OtdError
 
@@ -351,8 +351,7 @@ class Emptied:
 # --- what an invitation says about joining ------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class Evidence(NamedTuple):
     """What a JoinInfo was read from: where, and through which link wrappers it had to be unwrapped.
 
     `source` is one of: property:NAME, more_info_url, address_block, body_link, body_text, location, conference.
@@ -363,8 +362,7 @@ class Evidence:
     wrappers: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JoinInfo:
+class JoinInfo(NamedTuple):
     """What an invitation says about joining. `ids` are (name, value) pairs sorted by name: strings, leading zeros kept,
     separators removed, otherwise as written. `sip` and `h323` are ready-made addresses that the invitation itself
     states (bare, without "sip:"), if any. `reason` says why this JoinInfo alone cannot be dialled (a code of
@@ -387,21 +385,25 @@ class JoinInfo:
 
     platform: str
     partner: str = ""  # whose video interop: poly, webex, pexip-service, pexip-infinity, bluejeans
-    ids: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    join_url: str = field(default="", repr=False)
-    sip: str = field(default="", repr=False)
-    h323: str = field(default="", repr=False)
+    ids: tuple[tuple[str, str], ...] = ()
+    join_url: str = ""
+    sip: str = ""
+    h323: str = ""
     evidence: tuple[Evidence, ...] = ()
     alternatives: tuple[Alternative, ...] = ()
     reason: str = ""
+
+    def __repr__(self) -> str:
+        """What may be logged: nothing of what is dialled."""
+        shown = ("platform", "partner", "evidence", "alternatives", "reason")
+        return f"JoinInfo({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
 
     def id(self, name: str) -> str:
         """One of the ids, "" when the invitation does not state it."""
         return next((value for key, value in self.ids if key == name), "")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Alternative:
+class Alternative(NamedTuple):
     """A JoinInfo that lost, and why."""
 
     join: JoinInfo

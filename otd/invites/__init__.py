@@ -5,8 +5,6 @@ An invitation is hostile input. It is read once, in linear time, up to a bounded
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from otd.invites.choose import choose
 from otd.invites.invitation import Invitation, prepare
 from otd.invites.platforms import SIGNS
@@ -29,10 +27,10 @@ def read(meeting: Meeting, site: Site = _ANYWHERE) -> JoinInfo | NoJoin:
     invitation = prepare(meeting, site, SIGNS)
     join = choose(read_platforms(invitation))
     if meeting.cancelled:
-        return replace(join, reason="cancelled") if join else NoJoin(reason="cancelled")
+        return join._replace(reason="cancelled") if join else NoJoin(reason="cancelled")
     if join is None:
         return _nothing(invitation)
-    return replace(join, reason="body_cut") if join.reason == "link_only" and invitation.cut else join
+    return join._replace(reason="body_cut") if join.reason == "link_only" and invitation.cut else join
 
 
 _PRODUCTS = ("microsoft teams", "skype", "zoom", "webex")

@@ -6,8 +6,6 @@ Two meetings of one platform that are trusted alike are ambiguous: a wrong dial 
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from otd.invites.invitation import BODY_TEXT, QUOTED, Found
 from otd.model import Alternative, JoinInfo
 
@@ -23,11 +21,11 @@ def choose(found: list[Found]) -> JoinInfo | None:
         both = tuple([Alternative(join=_alone(one.join), reason="ambiguous") for one in (best, *rivals)])
         evidence = tuple(piece for one in (best, *rivals) for piece in one.join.evidence)
         return JoinInfo(platform=best.join.platform, evidence=evidence, alternatives=both + lost, reason="ambiguous")
-    return replace(best.join, alternatives=best.join.alternatives + lost) if lost else best.join
+    return best.join._replace(alternatives=best.join.alternatives + lost) if lost else best.join
 
 
 def _alone(join: JoinInfo) -> JoinInfo:
-    return replace(join, alternatives=()) if join.alternatives else join
+    return join._replace(alternatives=()) if join.alternatives else join
 
 
 def _why(one: Found, best: Found) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -256,7 +255,7 @@ def _found(
     info = _info(join, number, chosen.best, evidence, reason)
     if chosen.lost:
         lost = interop.alternatives(chosen, lambda one: _info(join, number, one, (one.evidence,), one.reason))
-        info = replace(info, alternatives=lost)
+        info = info._replace(alternatives=lost)
     at = min([piece.passage.at for piece in pieces], default=0)
     return Found(info, trust, at, join.conference_id.upper() or join.url)
 

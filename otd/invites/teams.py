@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from operator import attrgetter
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -317,7 +316,7 @@ def _found(
     key = join.thread_id or join.meeting_id or (chosen.best.vtc_id if chosen.best else "")
     if chosen.lost:
         lost = interop.alternatives(chosen, lambda one: _info(join, one, (one.evidence,), one.reason))
-        info = replace(info, alternatives=lost)
+        info = info._replace(alternatives=lost)
     return Found(info, trust, at, key)
 
 

@@ -140,7 +140,7 @@ OFFERS = [
     ({"name": "skype-videxio"}, SKYPE, "sip:__sfb__.A1B2C3D4.ann@example.com"),
     (
         {"name": "skype-cms", "gateway": "cms.example.com"},
-        replace(SKYPE, join_url="https://meet.example.com/ann/A1B2C3D4?sl=1"),
+        SKYPE._replace(join_url="https://meet.example.com/ann/A1B2C3D4?sl=1"),
         "sip:https://meet.example.com/ann/A1B2C3D4@cms.example.com",
     ),
     ({"name": "skype-realconnect-onprem", "gateway": "dma.example.com"}, SKYPE, "sip:12345@dma.example.com"),
@@ -208,7 +208,7 @@ def test_a_meeting_without_a_word_about_joining_keeps_its_reason() -> None:
 def test_what_is_not_known_to_be_right_is_not_dialled_by_any_rule(reason: str) -> None:
     catch_all = {"name": "all", "template": "{{ tenant_key }}@example.com"}
 
-    assert dial(replace(POLY, reason=reason), MEETING, a_plan(catch_all)) == Dialled(dial=None, reason=reason)
+    assert dial(POLY._replace(reason=reason), MEETING, a_plan(catch_all)) == Dialled(dial=None, reason=reason)
 
 
 def test_a_gateway_that_lacks_only_the_passcode_says_so() -> None:
@@ -323,7 +323,7 @@ def test_changing_a_built_in_rule_leaves_the_rest_of_it_and_its_place_alone() ->
 
     assert [rule.name for rule in site.rules] == [rule.name for rule in builtin()]
     assert uri(dial(POLY, MEETING, site)) == "sip:9.220011223.1122334455@t.plcm.vc"
-    assert dial(replace(POLY, platform="skype"), MEETING, site).rule == "skype-poly"
+    assert dial(POLY._replace(platform="skype"), MEETING, site).rule == "skype-poly"
 
 
 @pytest.mark.parametrize(
