@@ -25,16 +25,20 @@ Wanted = Callable[[str], bool]
 
 # Possessive, and never over a "<" outside quotes: linear in whatever is thrown at them.
 _NAMES = r"span|o:p|font|b|i|u|em|strong|small|big|sub|sup|ins|del|code|bdo|bdi|nobr|mark|label|tt|st1:\w{1,20}"
-_NAME = r"[hH][rR][eE][fF]"
+_HREF_NAME = "[hH][rR][eE][fF]"
+_VALUE = r"""(?:"[^"]*+"|'[^']*+'|[^\s"'<>]++)"""
 
 
-def _to_href(value: str) -> str:
-    """A pattern from an anchor's first attribute to the value of its href."""
-    others = rf"""(?:\s*+(?!{_NAME}[\s=])[^\s"'<>=]++(?:\s*+=\s*+{value})?+)*+"""
-    return rf"{others}\s*+{_NAME}\s*+=\s*+({value})"
+def _to_href(never: str = "") -> str:
+    """A pattern from an anchor's first attribute to the value of its href, without its quotes; what that value never
+    holds between quotes."""
+    return (
+        rf"""(?:\s*+(?!{_HREF_NAME}[\s=])[^\s"'<>=]++(?:\s*+=\s*+{_VALUE})?+)*+\s*+{_HREF_NAME}\s*+=\s*+"""
+        rf"""["']?+((?<=")[^"{never}]*+(?=")|(?<=')[^'{never}]*+(?=')|(?<!["'])[^\s"'<>]++)"""
+    )
 
 
-_HREF = re.compile(_to_href(r"""(?:"[^"]*+"|'[^']*+'|[^\s"'<>]++)"""))
+_HREF = re.compile(_to_href())
 _REFERENCE = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,31});")
 
 
@@ -47,14 +51,10 @@ def lines(source: str, wanted: Wanted, *, whole: bool = True, most: int = MAX_LI
     return plain(source, wanted, whole=whole, most=most) or parsed(source, wanted, most=most)
 
 
-def _address(attribute: str) -> str:
-    """Where a link leads: an attribute's value without its quotes and without character references; & before a
-    parameter's name is no reference."""
-    attribute = attribute.strip("\"'")
-    if "&" not in attribute:
-        return attribute
-    attribute = attribute.replace("&amp;", "&")
-    return _REFERENCE.sub(lambda found: unescape(found[0]), attribute) if ";" in attribute else attribute
+def _decoded(href: str) -> str:
+    """Where a link leads: an attribute's value without character references; & before a parameter's name is none."""
+    href = href.replace("&amp;", "&")
+    return _REFERENCE.sub(lambda found: unescape(found[0]), href) if ";" in href else href
 
 
 # --- as it stands ---------------------------------------------------------------------------------------------------
@@ -62,21 +62,27 @@ def _address(attribute: str) -> str:
 _RUNS_ON_AS_IS = rf"</?(?:{_NAMES}|a)(?=[\s>/])[^>]*+>"
 _COMMENT = r"!--(?!-?>)[^-]*+(?:-(?!->)[^-]*+)*+-->"
 _STYLE = r"style(?=[\s>])[^<>]*+>[^<]*+</style>"
-# A value that is not closed within its tag is none: the text behind it is still to be read.
-_HREF_IN_TAG = _to_href(r"""(?:"[^">]*+"|'[^'>]*+'|[^\s"'<>]++)""")
-# Anchors, what is left out, and (whatever else this finds) what only a parser can tell; common tags are ruled out
-# first, which is faster.
-_TELLING = re.compile(
-    rf"<(?!/(?:[acdou]|span|p>|t[dr])|span|div|p[ >]|t[dr]|br)(?:a\s(?:{_HREF_IN_TAG})?+[^>]*+(>)|({_COMMENT}|{_STYLE})"
-    r"|/?(?:[^a-z/]|\Z|pre|blockq|s(?:cript|tyle|elect|vg)|t(?:itle|extarea|emplate)|head[\s>]|listing|xmp|plaintext|i(?:frame|mage)"
-    r"|no(?:embed|frames)|math|frameset))"
-)
+
+
+def _telling(to_href: str) -> re.Pattern[str]:
+    """Anchors, what is left out, quotations, and (whatever else this finds) what only a parser can tell; common tags
+    are ruled out first, which is faster."""
+    return re.compile(
+        rf"<(?!/(?:[acdou]|span|p>|t[dr])|span|div|p[ >]|t[dr]|br|o:p)(?:a(\s)(?:{to_href})?+|({_COMMENT}|{_STYLE})"
+        r"|(/?+)blockquote(?=[\s>])|/?(?:[^a-z/]|\Z|pre|s(?:cript|tyle|elect|vg)|t(?:itle|extarea|emplate)|head[\s>]|listing|xmp"
+        r"|plaintext|i(?:frame|mage)|no(?:embed|frames)|math|frameset))"
+    )
+
+
+_TELLING = _telling(_to_href())
+# A value that is not closed within its tag is none, and the text behind it still to be read. Slower.
+_TELLING_CLOSED = _telling(_to_href(never=">"))
 # Not \s for white space: that would take the marks.
 _LINE = re.compile(rf">[ \t\n\f]*+([^< \t\n\f][^<]*+(?:(?:</span>|<o:p></o:p>)*+(?:{_RUNS_ON_AS_IS})*+[^<]++)*+)")
 _RUNS_ON = re.compile(_RUNS_ON_AS_IS)
 # Characters of source before the first link or address in which the numbers that belong to it may stand.
 _BEFORE = 2_000
-_RULED = ("_" * 20, "." * 40)  # how Outlook's add-ins begin their blocks
+_BARS, _DOTS = "_" * 20, "." * 40  # how Outlook's add-ins begin their blocks
 _MOST_REFERENCES = 200  # beyond, the parser decodes them faster
 _LINK, _GATEWAY = re.compile(":/"), re.compile("##")  # a search for these is faster than str.find
 
@@ -93,31 +99,44 @@ def plain(source: str, wanted: Wanted, *, whole: bool = True, most: int = MAX_LI
     source = _flat(source[begin:] if begin > 0 else ">" + source)
     if source.rfind("<") > source.rfind(">"):
         return None  # a tag without an end: every "<" would be looked at up to there
+    return _as_it_stands(source, wanted, most, _TELLING)
+
+
+def _as_it_stands(source: str, wanted: Wanted, most: int, telling: re.Pattern[str]) -> tuple[str, list[str]] | None:
     pieces: list[str] = []
     hrefs: list[str] = []
-    at = 0
-    for found in _TELLING.finditer(source):
-        href, anchor, left_out = found.groups()
-        start = found.start()
-        if source[start - 1] != ">" and source.rfind("<", at, start) > source.rfind(">", at, start):
-            return None  # within a tag that has no end before it: no anchor, comment or style at all
+    at = quotes = 0
+    for found in telling.finditer(source):
+        anchor, href, left_out, quote = found.groups()
         if href:
-            if "<" in href:
-                return None
-            if len(hrefs) < most and wanted(address := _address(href)):
-                pieces += (source[at : found.start()], f"{MARK}{len(hrefs)}{MARK}")
+            if ">" in href or "<" in href:
+                return _as_it_stands(source, wanted, most, _TELLING_CLOSED) if telling is _TELLING else None
+            address = _decoded(href) if "&" in href else href
+            if len(hrefs) < most and wanted(address):
+                start, end = found.span()
+                pieces += (source[at:start], f"{MARK}{len(hrefs)}{MARK}")
                 hrefs.append(address)
-                at = found.end()
-        elif left_out:
-            pieces += (source[at : found.start()], "\n")
-            at = found.end()
+                at = source.find(">", end) + 1
+        elif left_out or quote is not None:
+            start, end = found.span()
+            if source[start - 1] != ">" and source.rfind("<", at, start) > source.rfind(">", at, start):
+                return None  # within a tag that has no end before it
+            if left_out:
+                pieces += (source[at:start], "\n")
+            elif quote:
+                end = source.find(">", end) + 1
+                pieces += (source[at:end], f"{MARK}q){MARK}")
+            else:
+                pieces += (source[at:start], f"{MARK}q({MARK}", source[start:end])
+            quotes += left_out is None
+            at = end
         elif not anchor:
             return None
     text = "\n".join(_LINE.findall("".join((*pieces, source[at:]))))
     if "<" in text:
         text = _RUNS_ON.sub("", text)
-    if ">" in text or "<" in text:
-        return None
+    if ">" in text or "<" in text or text.count(MARK) != 2 * (len(hrefs) + quotes):
+        return None  # the last: an anchor within a tag, which is none
     if "&" not in text:
         return text, hrefs
     return (unescape(text.replace("&nbsp;", " ")), hrefs) if text.count("&") <= _MOST_REFERENCES else None
@@ -128,7 +147,7 @@ def _near(source: str, begin: int) -> int:
     some distance."""
     first = _first(source, begin)
     near = max(begin, first - _BEFORE)
-    ruled = max(source.rfind(rule, near, first) for rule in _RULED)
+    ruled = max(source.rfind(_BARS, near, first), source.rfind(_DOTS, near, first))
     if ruled >= 0 and source.find("323:", near, ruled) < 0:
         return source.rfind(">", begin, ruled)
     return source.find(">", near) if near > begin else begin
@@ -150,6 +169,7 @@ def _first(source: str, begin: int) -> int:
 
 _TAG = rf"""<(?=[a-z/])(?:/(?:{_NAMES}|a)\s{{0,9}}|(?:{_NAMES})(?=[\s>/])[^<>"]*+(?:"[^"]*+"[^<>"]*+)*+)>"""
 _TAG_RUNS_ON = re.compile(_TAG, re.I)
+_IN_TAG = re.compile(r"""(<[a-z/][^<>"']*+)<""", re.I)  # what seems to begin a tag within one
 # Styles and comments, to the end of the source if they are left open: an anchor in them is none.
 _NO_TEXT = (
     r"<style[\s>](?:[^<]++|<(?!/style))*+(?:</style|\Z)"
@@ -157,7 +177,7 @@ _NO_TEXT = (
 )
 _ANCHOR = re.compile(rf"""{_NO_TEXT}|<a\s((?:[^<>"']++|"[^"]*+"|'[^']*+')*+)>""", re.I)
 _PRE, _PRE_END = re.compile(r"<pre[\s>]", re.I), re.compile(r"</pre", re.I)
-_BLOCKQUOTE = re.compile(r"<(/?)blockquote(?:>|(?=\s))", re.I)
+_QUOTE, _QUOTE_END = re.compile(r"<blockquote(?=[\s>])", re.I), re.compile(r"</blockquote(?:\s[^<>]*+)?+>", re.I)
 _FORGED = re.compile(r"&#(?:0*31|[xX]0*1[fF])(?![0-9a-fA-F]);?")
 
 
@@ -169,13 +189,15 @@ def parsed(source: str, wanted: Wanted, *, most: int = MAX_LINKS) -> tuple[str, 
         if anchor[1] is None:
             return anchor[0]
         href = _HREF.match(anchor[1])
-        if href is None or len(hrefs) >= most or not wanted(address := _address(href[1])):
+        if href is None or len(hrefs) >= most or not wanted(address := _decoded(href[1])):
             return ""
         hrefs.append(address)
         return f"{MARK}{len(hrefs) - 1}{MARK}"
 
     if "&#" in source:
         source = _FORGED.sub(" ", source)
+    if source.count("<") > source.count(">"):
+        source = _IN_TAG.sub(r"\1", source)
     marked = _ANCHOR.sub(mark, _quoted(_with_lines(source)))
     tree = LexborHTMLParser(_TAG_RUNS_ON.sub("", marked))
     for name in ("style", "script"):
@@ -210,4 +232,5 @@ def _spans(source: str) -> Iterator[tuple[int, int]]:
 
 def _quoted(source: str) -> str:
     """The source with marks where a quotation begins and ends."""
-    return _BLOCKQUOTE.sub(lambda tag: f"{tag[0]}{MARK}q){MARK}" if tag[1] else f"{MARK}q({MARK}{tag[0]}", source)
+    source = _QUOTE.sub(f"{MARK}q({MARK}<blockquote", source)
+    return _QUOTE_END.sub(f"</blockquote>{MARK}q){MARK}", source)
