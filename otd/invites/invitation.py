@@ -9,8 +9,8 @@ from string import ascii_letters, digits
 from typing import NamedTuple, TypeVar
 
 from otd.invites import text as texts
-from otd.invites.links import Link, unwrap
-from otd.invites.site import Site, end_of
+from otd.invites.links import WRAPPING, Link, unwrap
+from otd.invites.site import Site
 from otd.model import Evidence, JoinInfo, Meeting
 
 # How far a place is trusted; the lower wins. Quoting adds QUOTED for each level.
@@ -20,19 +20,23 @@ QUOTED = 10
 # No invitation needs as many; what comes after them is not looked at, so that no text takes long, and the invitation is
 # said to be cut.
 MOST_MEETINGS = 3  # of one platform
-_MOST_LINKS = 12  # that point to a platform
-_MOST_LOOKED_AT = 40  # links, and wrappers around them; in a short body fewer, see _room
+_MOST_LINKS = 8  # that point to a platform
+_MOST_LOOKED_AT = 40  # links that may point to one, and wrappers around links; in a short body fewer
+_MOST_WRITTEN = 12  # of them addresses written out; in a short body fewer
 _MOST_OTHERS = 24  # links that are not http(s)
-_MOST_ADDRESSES = 32
-_MOST_ANY = 12  # addresses in one passage; for so many characters more only those that people do not have
-_MORE_TEXT = 300
+_MOST_ADDRESSES = 10  # that people do not have (Signs.addresses), and as many once more; in a short body fewer
+_MOST_PEOPLE = 24  # other addresses
+_MOST_IN_ONE = 8  # of both kinds in one passage; beyond, and in the next so many characters, only the first kind
+_MORE_TEXT = 4_000
+_MOST_BLOCKS = 40  # in which anything stands; in a short body fewer
 _MAX_FIELD = 20_000
 
 _USER_SIGNS = ascii_letters + digits + "._+-"
-_DOMAIN = re.compile(r"[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}")
+_DOMAIN = re.compile(r"[A-Za-z0-9-]{1,63}+(?:\.[A-Za-z0-9-]{1,63}+){1,8}+")
 
 
 _NOTHING: frozenset[str] = frozenset()
+_new = tuple.__new__  # makes a NamedTuple in half the time that a call of its class takes
 
 
 class Address(NamedTuple):
@@ -67,10 +71,14 @@ class Passage(NamedTuple):
         return Passage(
             self.source,
             self.text[start:end],
-            tuple([Link(a.url, a.at - start, a.wrappers, a.guess) for a in self.links if start <= a.at < end]),
-            tuple([Other(a.address, a.at - start) for a in self.others if start <= a.at < end]),
+            tuple([_new(Link, (url, at - start, *rest)) for url, at, *rest in self.links if start <= at < end]),
+            tuple([Other(one, at - start) for one, at in self.others if start <= at < end]),
             tuple(
-                [Address(a.user, a.domain, a.at - start, a.end - start) for a in self.addresses if start <= a.at < end]
+                [
+                    _new(Address, (user, domain, at - start, stop - start))
+                    for user, domain, at, stop in self.addresses
+                    if start <= at < end
+                ]
             ),
             self.depth,
             self.at + start,
@@ -107,13 +115,13 @@ class Signs(NamedTuple):
     marks: Mapping[str, str]  # pieces of text
     addresses: re.Pattern[str]  # the @ of addresses that people do not have: with a number, or at a known domain
     begins: tuple[str, ...]  # how a block of a platform can begin
-    ends: frozenset[str]  # the last two labels of every domain that matters, wrappers' included
+    known: tuple[str, ...]  # the domains, for str.endswith
 
     def of_host(self, host: str) -> frozenset[str]:
         """The platforms that a host points to, by the longest domain that it lies under."""
         if host in self.domains:
             return self.domains[host]
-        rest = host if end_of(host) in self.ends else ""
+        rest = host if host.endswith(self.known) else ""
         while rest:
             rest = rest.partition(".")[2]
             if rest in self.domains:
@@ -186,7 +194,7 @@ _PLACES = {
     "x-zoom-meeting-url": "",
     "x-zoom-joinurl": "",
 }
-_HOST = re.compile(r"https?://?([^/?#\\:]*)", re.I)
+_HOST = re.compile(r"[hH][tT][tT][pP][sS]?://?([^/?#\\:]*+)")
 _NAMED_FIRST = ("meet.", "join.", "lync.")  # hosts of simple URLs of Skype for Business
 _MAIL = frozenset(("mailto", "sip", "sips"))
 _SCHEMES = _MAIL | {"h323", "callto", "msteams", "zoommtg", "pexip"}
@@ -217,10 +225,12 @@ def prepare(meeting: Meeting, site: Site, signs: Signs) -> Invitation:
         passages += preparing.field("location", place)
     # How deeply a part of the body is quoted counts against the location; else only against the rest of the body.
     whole, html = bool(places), meeting.body_type == "html"
-    body = texts.read(meeting.body, html=html, wanted=preparing.wants, whole=whole, most=preparing.most)
+    body = texts.read(
+        meeting.body, html=html, wanted=preparing.wants, whole=whole, most=preparing.most, written=preparing.written
+    )
     if body.cut:
         preparing.cuts.append("body")
-    passages += [preparing.passage("body", block) for block in body.blocks if _may_matter(block, signs)]
+    passages += preparing.body(body.blocks)
     return Invitation(
         meeting=meeting,
         site=site,
@@ -229,19 +239,6 @@ def prepare(meeting: Meeting, site: Site, signs: Signs) -> Invitation:
         platforms=frozenset(preparing.names),
         cuts=preparing.cuts,
         empty=body.empty,
-    )
-
-
-def _may_matter(block: texts.Block, signs: Signs) -> bool:
-    """Whether a reader of any platform can find something in a block."""
-    text = block.text
-    return (
-        bool(block.links)
-        or "@" in text
-        or texts.holds(text, "##")
-        or texts.holds(text, "323:")
-        or text.startswith(signs.begins)
-        or any(texts.holds(text, mark) for mark in signs.marks)
     )
 
 
@@ -256,20 +253,49 @@ class _Preparing:
     def __init__(self, site: Site, signs: Signs, size: int) -> None:
         self._site, self._signs = site, signs
         # How many more may come.
-        self.most = self._wrappers = _room(_MOST_LOOKED_AT, size)
-        self._links = min(_MOST_LINKS, self.most)
-        self._others, self._addresses = _MOST_OTHERS, min(_MOST_ADDRESSES, 12 + size // 300)
+        self.most, self._wrappers = min(_MOST_LOOKED_AT, 6 + size // 600), min(_MOST_LOOKED_AT, 6 + size // 400)
+        self.written = min(_MOST_WRITTEN, self.most)
+        self._links = min(_MOST_LINKS, 5 + size // 3_000)
+        self._others, self._people, self._text = _MOST_OTHERS, _MOST_PEOPLE, _MORE_TEXT
+        self._addresses = self._again = min(_MOST_ADDRESSES, 5 + size // 1_000)
+        self._blocks = min(_MOST_BLOCKS, 8 + size // 600)
+        self._counted: set[tuple[str, str]] = set()
+        self._unwrapped: dict[str, Link | None] = {}  # None for those that point nowhere
         self.names: set[str] = set()
         self.cuts: list[str] = []
 
     def field(self, source: str, value: str) -> Iterator[Passage]:
         if _may_lead(value):
-            self._links, self._wrappers = self._links + 1, self._wrappers + 1  # room for a link of its own
-            read = texts.read(value[:_MAX_FIELD], html=False, wanted=self.wants, most=self.most)
+            self._links, self._wrappers = self._links + 1, self._wrappers + 1  # room for one of its own
+            read = texts.read(value[:_MAX_FIELD], html=False, wanted=self.wants, most=self.most, written=self.written)
             if read.cut:
                 self.cuts.append("links")
             for block in read.blocks:
                 yield self.passage(source, block)
+
+    def body(self, blocks: Iterable[texts.Block]) -> list[Passage]:
+        """The blocks in which a reader of any platform can find something, while there is room for them."""
+        passages: list[Passage] = []
+        for block in blocks:
+            if block.links or self._may_matter(block.text):
+                if len(passages) == self._blocks:
+                    self.cuts.append("blocks")
+                    break
+                passages.append(self.passage("body", block))
+        return passages
+
+    def _may_matter(self, text: str) -> bool:
+        """Whether there can be something in a text without links. Addresses count while there is room for them."""
+        if "@" in text:
+            if self._room():
+                return True
+            self.cuts.append("addresses")
+        if text.startswith(self._signs.begins) or ("#" in text and "##" in text) or ("3" in text and "323:" in text):
+            return True
+        for mark in self._signs.marks:  # noqa: SIM110, a generator takes longer than all that it looks for
+            if mark[0] in text and mark in text:
+                return True
+        return False
 
     def wants(self, address: str) -> bool:
         """Whether a link can point to a platform, or be wrapped around one that does. In doubt it is read."""
@@ -277,15 +303,37 @@ class _Preparing:
             return False
         found = _HOST.match(address)
         if found is None:
-            return address.partition(":")[0].lower() in _SCHEMES
+            scheme, _, rest = address.lower().partition(":")
+            return scheme in _SCHEMES and (scheme != "mailto" or not self._is_mail(rest.partition("?")[0]))
         host = found[1].lower()
+        if host in self._signs.domains:
+            return True
+        if host.endswith(WRAPPING) or "google." in host:
+            return self._inside(address) is not None
         return (
-            end_of(host) in self._signs.ends
-            or "google." in host
+            host.endswith(self._signs.known)
             or host.startswith(_NAMED_FIRST)
             or host in self._site.skype_hosts
             or self._signs.paths.search(address) is not None
         )
+
+    def _is_mail(self, address: str) -> bool:
+        """Whether an address can only be somebody's, of whom there may be many in the heads of forwarded mails."""
+        partners = tuple([domain for domain, _ in self._site.partner_domains])
+        return self._signs.addresses.search(address) is None and not address.endswith(partners)
+
+    def _inside(self, address: str) -> Link | None:
+        """The link inside a wrapper, when it points to a platform; while there is room for wrappers."""
+        if address not in self._unwrapped:
+            if self._wrappers <= 0:
+                self.cuts.append("links")
+                return None
+            link = unwrap(address, 0)
+            self._wrappers -= max(len(link.wrappers), 1) if link else 1
+            if link and (link.url.text.startswith(_NO_MEETINGS) or not self._of_link(link)):
+                link = None
+            self._unwrapped[address] = link
+        return self._unwrapped[address]
 
     def passage(self, source: str, block: texts.Block) -> Passage:
         text = block.text
@@ -297,19 +345,22 @@ class _Preparing:
             if texts.holds(text, mark):
                 self.names.add(name)
                 marked = True
+        last = ""
         for raw, place in block.links:
-            if self._links <= 0 or self._wrappers <= 0:
+            if raw == last:
+                continue  # the text of a link is often its address
+            last = raw
+            if self._links <= 0:
                 self.cuts.append("links")
                 break
-            link = unwrap(raw, place - block.at)
+            link = self._unwrapped.get(raw) or unwrap(raw, 0)
             if link is None:
                 others += self._other(raw, place - block.at)
                 continue
-            self._wrappers -= len(link.wrappers)
             if (names := self._of_link(link)) or marked:
                 self._links -= 1
                 self.names |= names
-                links.append(link)
+                links.append(_new(Link, (link.url, place - block.at, link.wrappers, link.guess)))
         if others:
             known = {(one.user, one.domain): one.at for one in addresses}
             linked = [one for other in others if (one := _linked_address(other, known))]
@@ -341,29 +392,41 @@ class _Preparing:
     def _addresses_in(self, text: str) -> list[Address]:
         """The addresses of a passage, while there is room for them."""
         found: list[Address] = []
-        if self._addresses <= 0:
-            self.cuts.append("addresses")
-            return found
         at = text.find("@")
-        for _ in range(_MOST_ANY):
-            if at < 0:
+        for _ in range(min(_MOST_IN_ONE, self._people)):
+            if at < 0 or not self._room():
                 break
             if one := _address(text, at):
                 found.append(one)
+                if self._signs.addresses.match(text, at) is None:
+                    self._people -= 1
+                else:
+                    self._count(one)
             at = text.find("@", at + 1)
         if at >= 0:
-            end = at + _MORE_TEXT
-            places = [place.start() for place in self._signs.addresses.finditer(text, at, end)]
-            found += [one for place in places if (one := _address(text, place))]
+            end = at + self._text
+            for place in self._signs.addresses.finditer(text, at, end):
+                if not self._room():
+                    self.cuts.append("addresses")
+                    break
+                if one := _address(text, place.start()):
+                    found.append(one)
+                    self._count(one)
+            self._text -= min(end, len(text)) - at
             if text.find("@", end) >= 0:
                 self.cuts.append("addresses")
-        self._addresses -= len(found)
         return found
 
+    def _room(self) -> bool:
+        return self._addresses > 0 and self._again > 0
 
-def _room(most: int, size: int) -> int:
-    """How much of something a body of this size may hold: links are long, so that short bodies hold few."""
-    return min(most, 6 + size // 600)
+    def _count(self, address: Address) -> None:
+        key = (address.user, address.domain)
+        if key in self._counted:
+            self._again -= 1
+        else:
+            self._counted.add(key)
+            self._addresses -= 1
 
 
 def _address(text: str, at: int) -> Address | None:
@@ -371,7 +434,7 @@ def _address(text: str, at: int) -> Address | None:
     before = text[at - 64 if at > 64 else 0 : at]
     user = before[len(before.rstrip(_USER_SIGNS)) :].lstrip(".")
     domain = _DOMAIN.match(text, at + 1) if user else None
-    return Address(user, domain[0].lower(), at - len(user), domain.end()) if domain else None
+    return _new(Address, (user, domain[0].lower(), at - len(user), domain.end())) if domain else None
 
 
 def _linked_address(raw: Other, known: dict[tuple[str, str], int]) -> Address | None:

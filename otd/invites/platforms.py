@@ -28,8 +28,6 @@ from otd.invites import (
     zoom,
 )
 from otd.invites.invitation import BODY_LINK, Found, Invitation, Signs
-from otd.invites.links import WRAPPING
-from otd.invites.site import end_of
 from otd.model import JoinInfo
 
 
@@ -106,7 +104,7 @@ def _signs() -> Signs:
             rf"@(?:(?<=[0-9]{{5}}@)|(?<=teams@)|(?=(?:[a-z0-9-]+\.){{0,6}}?(?:{'|'.join(map(re.escape, domains))})))"
         ),
         begins=tuple(begin for row in PLATFORMS for begin in row.begins),
-        ends=frozenset(end_of(domain) for domain in (*domains, *WRAPPING)),
+        known=tuple(domains),
     )
 
 

@@ -27,11 +27,6 @@ class Site:
         return host in self.pexip_hosts or under(host, (*self.own_domains, *self.allowed_domains, *partners))
 
 
-def end_of(host: str) -> str:
-    """The last two labels of a host or domain."""
-    return host[host.rfind(".", 0, host.rfind(".")) + 1 :] if "." in host else host
-
-
 def under(host: str, domains: Sequence[str]) -> bool:
     """Whether a host is one of these domains or lies below one."""
     for domain in domains:  # noqa: SIM110, a generator takes longer than all that it compares

@@ -8,7 +8,7 @@ address (otd.invites.interop).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from operator import attrgetter
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -25,7 +25,6 @@ from otd.invites.invitation import (
     Found,
     Invitation,
     Passage,
-    few,
 )
 from otd.invites.links import Link, Url, unwrap
 from otd.invites.text import closing_numbers
@@ -208,11 +207,10 @@ def _trust(passage: Passage, join: Join, interops: Sequence[Interop]) -> int:
 _RANK = attrgetter("rank")
 
 
-def _pieces(passage: Passage, invitation: Invitation) -> Iterator[_Piece]:
+def _pieces(passage: Passage, invitation: Invitation) -> list[_Piece]:
     """A passage cut where a link of another meeting stands."""
-    if not passage.links and not passage.addresses:
-        return
     starts: list[tuple[int, Join, Link]] = []
+    last = len(passage.text) + 1
     for link in passage.links:
         join = join_of(link.url)
         if join is None:
@@ -220,26 +218,35 @@ def _pieces(passage: Passage, invitation: Invitation) -> Iterator[_Piece]:
         if starts and starts[-1][1].same(join):
             starts[-1] = (starts[-1][0], starts[-1][1].merged(join), starts[-1][2])
         elif len(starts) < MOST_MEETINGS:
-            starts.append((link.at if starts else 0, join, link))
+            starts.append((link.at, join, link))
         else:
             invitation.cuts.append("meetings")
+            last = link.at
+            break
+    if len(starts) == 1:
+        _, join, link = starts[0]
+        return [_piece(passage, join, link.wrappers, invitation)]
     if not starts:
         interops = () if skype.claims(passage, invitation) else interop.find(passage, invitation, anchored=False)
-        if interops:
-            yield _Piece(passage, _UNKNOWN, (), interops, _trust(passage, _UNKNOWN, interops))
-        return
-    ends = [start for start, _, _ in starts[1:]] + [len(passage.text) + 1]
-    for (start, join, link), end in zip(starts, ends, strict=True):
-        part = passage.part(start, end) if len(starts) > 1 else passage
-        interops = interop.find(part, invitation, anchored=True)
-        numbers = closing_numbers(part.text, _MEETING_ID)
-        first = next(numbers, None)
-        if first is not None:
-            join = _native(part.text, first, join, interops)
-        if not all([one.from_info for one in interops]):
-            known = () if first is None else (first, *numbers)
-            interops = _without_native(interops, part.text, known, join)
-        yield _Piece(part, join, link.wrappers, interops, _trust(part, join, interops))
+        return [_Piece(passage, _UNKNOWN, (), interops, _trust(passage, _UNKNOWN, interops))] if interops else []
+    ends = [*[start for start, _, _ in starts[1:]], last]
+    begins = [0, *ends]
+    return [
+        _piece(passage.part(begin, end), join, link.wrappers, invitation)
+        for begin, end, (_, join, link) in zip(begins, ends, starts, strict=False)
+    ]
+
+
+def _piece(part: Passage, join: Join, wrappers: tuple[str, ...], invitation: Invitation) -> _Piece:
+    """The meeting of one link, with what stands around it."""
+    interops = interop.find(part, invitation, anchored=True)
+    numbers = closing_numbers(part.text, _MEETING_ID)
+    if first := next(numbers, None):
+        join = _native(part.text, first, join, interops)
+    if interops and not all([one.from_info for one in interops]):
+        known = (first, *numbers) if first else ()
+        interops = _without_native(interops, part.text, known, join)
+    return _Piece(part, join, wrappers, interops, _trust(part, join, interops))
 
 
 _Number = tuple[str, int, int]
@@ -270,8 +277,13 @@ def _native(text: str, number: _Number, join: Join, interops: Sequence[Interop])
 
 def read(invitation: Invitation) -> list[Found]:
     """The Teams meetings of an invitation; the one that the hidden properties name is trusted most."""
-    every = (one for passage in invitation.passages for one in _pieces(passage, invitation))
-    pieces = few(every, _MOST_PIECES, invitation)
+    pieces: list[_Piece] = []
+    for passage in invitation.passages:
+        if passage.links or passage.addresses:
+            if len(pieces) >= _MOST_PIECES:
+                invitation.cuts.append("meetings")
+                break
+            pieces += _pieces(passage, invitation)
     pieces.sort(key=_RANK)
     hidden = from_properties(invitation)
     found: list[Found] = []

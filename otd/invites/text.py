@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from itertools import islice
+from itertools import accumulate, islice
+from string import ascii_letters
 from typing import NamedTuple
 
 from otd.invites import markup
 from otd.invites.markup import MARK, MAX_LINKS
 
+_new = tuple.__new__  # makes a NamedTuple in half the time that a call of its class takes
 MAX_BODY = 1_000_000  # characters; real invitations have under 200,000
-
-_MARKS = re.compile(f"{MARK}([0-9]{{1,5}}|q[()0-9]){MARK}")
 
 _SPACES = ("\xa0", "\u202f", "\u2007", "\u2009", "\u2002", "\u2003", "\u3000", "\t")
 _WIDE = (*zip("：（）＃＋，", ":()#+,", strict=True), *zip("０１２３４５６７８９", "0123456789", strict=True))
@@ -27,10 +27,11 @@ _INVISIBLE = (
 )
 # A web address runs over printable ASCII without quotes, angle brackets and the backslash.
 _ADDRESS_TAIL = re.compile(r"://[!#-&(-;=?-\[\]-~]+")
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,20}\Z")
+_NO_LETTERS = "0123456789+.-"
+_SCHEME_SIGNS = ascii_letters + _NO_LETTERS
 _BRACKETED = re.compile(r"<(?=[a-z])((?:mailto|sips?|h323|tel|callto|pexip|msteams|zoommtg|im):[^<>\s]{1,2000})>", re.I)
+_MOST_BRACKETED = 100
 _CLOSING = ".,;)]!?*_"
-_NOT_WANTED = 10  # so many addresses written out may stand beside those that are wanted
 
 _RULES = tuple(
     (rule, re.compile(re.escape(rule) + re.escape(rule[0]) + "*+"))
@@ -76,8 +77,17 @@ class Body(NamedTuple):
     empty: bool = False
 
 
-def read(source: str, *, html: bool, wanted: Callable[[str], bool], whole: bool = True, most: int = MAX_LINKS) -> Body:
-    """Read a body; of its links only those that are wanted, and at most so many. See `markup.lines` for `whole`."""
+def read(
+    source: str,
+    *,
+    html: bool,
+    wanted: Callable[[str], bool],
+    whole: bool = True,
+    most: int = MAX_LINKS,
+    written: int = MAX_LINKS,
+) -> Body:
+    """Read a body; of its links only those that are wanted, at most so many, of which are addresses written out at most
+    so many. See `markup.lines` for `whole`."""
     cut = len(source) > MAX_BODY
     if cut:
         source = source[:MAX_BODY]
@@ -86,7 +96,7 @@ def read(source: str, *, html: bool, wanted: Callable[[str], bool], whole: bool 
     text, hrefs = markup.lines(source, wanted, whole=whole, most=most + 1) if html else (_from_text(source), [])
     text = _even(text)
     if holds(text, "://") or "<" in text:
-        text, more = _marked(text, hrefs, wanted, most + 1)
+        text, more = _marked(text, hrefs, wanted, most + 1, written)
         cut = cut or more
     text, links, quotes = _lift(text, hrefs)
     if len(links) > most:
@@ -133,35 +143,40 @@ def _lift(text: str, hrefs: list[str]) -> tuple[str, list[RawLink], list[tuple[i
     """The text without marks, and where they stood."""
     if MARK not in text:
         return text, [], []
-    parts = _MARKS.split(text)
+    parts = text.split(MARK)
+    pieces, marks = parts[::2], parts[1::2]
     links: list[RawLink] = []
     quotes: list[tuple[int, str]] = []
-    at = 0
-    for piece, mark in zip(parts[::2], parts[1::2], strict=False):
-        at += len(piece)
-        if mark[0] == "q":
-            quotes.append((at, mark[1]))
-        elif int(mark) < len(hrefs):
+    for mark, at in zip(marks, accumulate(map(len, pieces)), strict=False):
+        if mark[:1] == "q":
+            quotes.append((at, mark[1:]))
+        elif mark.isdecimal() and int(mark) < len(hrefs):
             links.append((hrefs[int(mark)], at))
-    return "".join(parts[::2]), links, quotes
+    return "".join(pieces), links, quotes
 
 
-def _marked(text: str, hrefs: list[str], wanted: Callable[[str], bool], most: int) -> tuple[str, bool]:
-    """The text with marks for the addresses written out in it; those that are wanted go to the others. Where there are
-    too many it ends before the next one, and is said to be cut."""
-    written = list(islice(_written_links(text), most + _NOT_WANTED + 1))
-    cut = len(written) > most + _NOT_WANTED
-    if cut:
-        text = text[: written.pop()[0]]
+def _marked(text: str, hrefs: list[str], wanted: Callable[[str], bool], most: int, room: int) -> tuple[str, bool]:
+    """The text with marks for the addresses written out in it; those that are wanted go to the others. Where more are
+    wanted than there is `room` for, or twice as many stand there, it ends before the next one and is said to be cut."""
+    written: list[tuple[int, int, str, bool]] = []
+    cut, left = False, room
+    for start, end, address in _written_links(text):
+        keep = wanted(address)
+        if (keep and not left) or len(written) == 2 * room:
+            cut, text = True, text[:start]
+            break
+        left -= keep
+        written.append((start, end, address, keep))
     if "<" in text:
-        written = sorted((*written, *[(link.start(), link.end(), link[1]) for link in _BRACKETED.finditer(text)]))
+        others = islice(_BRACKETED.finditer(text), _MOST_BRACKETED)
+        written = sorted((*written, *[(*link.span(), link[1], wanted(link[1])) for link in others]))
     pieces: list[str] = []
     rest = 0
-    for start, end, address in written:
+    for start, end, address, keep in written:
         if start >= rest and len(hrefs) < most:
             pieces.append(text[rest:start])
             rest = end
-            if wanted(address):
+            if keep:
                 pieces.append(f"{MARK}{len(hrefs)}{MARK}")
                 hrefs.append(address)
     return "".join((*pieces, text[rest:])), cut
@@ -170,10 +185,12 @@ def _marked(text: str, hrefs: list[str], wanted: Callable[[str], bool], most: in
 def _written_links(text: str) -> Iterator[tuple[int, int, str]]:
     """Addresses written out in the text, bare or as Outlook writes them: Label<https://...>. From, to, address."""
     for tail in _ADDRESS_TAIL.finditer(text):
-        scheme = _SCHEME.search(text, max(0, tail.start() - 21), tail.start())
-        if scheme is None:
+        at, end = tail.span()
+        before = text[at - 21 if at > 21 else 0 : at]
+        scheme = before[len(before.rstrip(_SCHEME_SIGNS)) :].lstrip(_NO_LETTERS)
+        if not scheme:
             continue
-        start, end = scheme.start(), tail.end()
+        start = at - len(scheme)
         if start and text[start - 1] == "<" and text[end : end + 1] == ">":
             yield start - 1, end + 1, text[start:end]
         else:
@@ -194,16 +211,17 @@ def _blocks(text: str, links: list[RawLink], quotes: list[tuple[int, str]]) -> t
         cuts += [(found.start(), "+") for found in _MAIL_HEAD.finditer(lines)]
     if not cuts:
         return (Block(text, tuple(links)),)
+    cuts.sort()
+    cuts.append((len(text) + 1, ""))
     blocks: list[Block] = []
     start = explicit = headers = next_link = 0
-    for at, kind in [*sorted(cuts), (len(text), "")]:
-        first = next_link
-        while next_link < len(links) and (links[next_link][1] < at or at == len(text)):
-            next_link += 1
+    for at, kind in cuts:
         if at > start:
-            piece = text[start:at]
+            piece, first = text[start:at], next_link
+            while next_link < len(links) and links[next_link][1] < at:
+                next_link += 1
             if next_link > first or piece.strip(_RULE_SIGNS):  # not the ruled line alone
-                blocks.append(Block(piece, tuple(links[first:next_link]), explicit + headers, start))
+                blocks.append(_new(Block, (piece, tuple(links[first:next_link]), explicit + headers, start)))
             start = at
         if kind == "+":
             headers += 1

@@ -125,10 +125,19 @@ def read(invitation: Invitation) -> list[Found]:
             invitation.cuts.append("meetings")
     bare = found.pop("", [])
     numbered = [mine for mine in found.values() if mine[0].join.number]
-    if bare and len(numbered) == 1 and numbered[0][0].passage.depth == bare[0].passage.depth:
-        numbered[0].extend(bare)  # the number stands beside the link, not in an older mail
+    if bare and len(numbered) == 1 and _are_one(numbered[0], bare):
+        numbered[0].extend(bare)
         bare = []
     return [_found(mine) for mine in (*found.values(), bare) if mine]
+
+
+def _are_one(numbered: list[_Piece], bare: list[_Piece]) -> bool:
+    """Whether a link without a number leads to the meeting that has one: the number stands beside it, not in an older
+    mail; or the one link stands in both places."""
+    depth = numbered[0].passage.depth
+    if bare[0].passage.depth == depth:
+        return True
+    return len({piece.join.url for piece in bare}) == 1 and depth in [piece.passage.depth for piece in bare]
 
 
 def _joins(passage: Passage, people: frozenset[str]) -> Iterator[_Join]:

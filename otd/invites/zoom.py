@@ -7,10 +7,23 @@ rooms. Only the numeric one can be sent by a video system. The pwd in a link is 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from operator import attrgetter
 from typing import NamedTuple
 
-from otd.invites.invitation import ADDRESS_BLOCK, BODY_LINK, MOST_MEETINGS, Found, Invitation, Passage, evidence_of, few
-from otd.invites.links import Url, parameter
+from otd.invites.invitation import (
+    ADDRESS_BLOCK,
+    BODY_LINK,
+    MOST_MEETINGS,
+    Address,
+    Found,
+    Invitation,
+    Other,
+    Passage,
+    evidence_of,
+    few,
+)
+from otd.invites.links import Link, Url, parameter
 from otd.invites.site import under
 from otd.invites.text import is_telephone
 from otd.model import JoinInfo
@@ -18,7 +31,8 @@ from otd.model import JoinInfo
 HOSTS = ("zoom.us", "zoom.com", "zoom.com.cn", "zoom-x.de", "zoomgov.com")
 CONNECTORS = ("zoomcrc.com", "zoomgov.com")
 _MOST_PIECES = 2 * MOST_MEETINGS
-_GOV_CONNECTOR = "sip.zoomgov.com"
+_GOV, _GOV_CONNECTOR = ("zoomgov.com",), "sip.zoomgov.com"
+_PLACE = attrgetter("at")
 
 _PATHS = ("/j/", "/w/", "/s/", "/wc/", "/webinar/", "/meeting/", "/my/")  # how those below begin
 _PATH = re.compile(r"/(?:j|w|s|wc/join|wc)/([0-9]{9,11})(?:/(?:join|start))?/?")
@@ -81,9 +95,9 @@ def read(invitation: Invitation) -> list[Found]:
 
 
 def _pieces(passage: Passage, invitation: Invitation) -> list[_Piece]:
-    starts = sorted(_starts(passage))
     merged: list[list[_Start]] = []
-    for start in starts:
+    last = len(passage.text) + 1
+    for start in _starts(passage):
         if merged and start.meeting_id in ("", merged[-1][0].meeting_id):
             merged[-1].append(start)
         elif merged and not merged[-1][0].meeting_id:
@@ -92,34 +106,50 @@ def _pieces(passage: Passage, invitation: Invitation) -> list[_Piece]:
             merged.append([start])
         else:
             invitation.cuts.append("meetings")
+            last = start.at
             break
     pieces = []
     for n, group in enumerate(merged):
         begin = min(one.at for one in group) if n else 0
-        end = min(one.at for one in merged[n + 1]) if n + 1 < len(merged) else len(passage.text) + 1
+        end = min(one.at for one in merged[n + 1]) if n + 1 < len(merged) else last
         pieces.append(_piece(passage.part(begin, end) if len(merged) > 1 else passage, group))
     # An address of one meeting below the link of another: neither is more likely to be meant.
-    if not any(piece.url and not piece.sip for piece in pieces):
+    if not any([piece.url and not piece.sip for piece in pieces]):
         return pieces
-    return [piece._replace(contradicted=bool(piece.sip) and not piece.url) for piece in pieces]
+    return [piece if piece.url or not piece.sip else piece._replace(contradicted=True) for piece in pieces]
 
 
-def _starts(passage: Passage) -> list[_Start]:
-    starts = []
-    for link in passage.links:
-        if under(link.url.host, HOSTS):
-            meeting_id, reason = _id_of(link.url)
-            if meeting_id or reason:
-                starts.append(_Start(link.at, meeting_id, link.url.text, link.url.host, "", link.wrappers, reason))
-    for raw in passage.others:
-        if raw.address.lower().startswith("zoommtg:"):
-            number = parameter(raw.address.partition("?")[2], "confno")
-            if re.fullmatch(r"[0-9]{9,11}", number):
-                starts.append(_Start(raw.at, number, host=raw.address[10:].partition("/")[0].lower()))
-    for address in passage.addresses:
-        if under(address.domain, CONNECTORS) and (dialled := _DIALLED.fullmatch(address.user)):
-            starts.append(_Start(address.at, dialled[1], sip=f"{address.user}@{address.domain}"))
-    return starts
+def _starts(passage: Passage) -> Iterator[_Start]:
+    """What names a meeting, in the order in which it stands there."""
+    places: list[Link | Other | Address] = [*passage.links, *passage.others, *passage.addresses]
+    for one in sorted(places, key=_PLACE):
+        start = _of_link(one) if isinstance(one, Link) else _of_other(one) if isinstance(one, Other) else _of(one)
+        if start is not None:
+            yield start
+
+
+def _of_link(link: Link) -> _Start | None:
+    url = link.url
+    if not under(url.host, HOSTS):
+        return None
+    meeting_id, reason = _id_of(url)
+    if not meeting_id and not reason:
+        return None
+    return _Start(link.at, meeting_id, url.text, url.host, "", link.wrappers, reason)
+
+
+def _of_other(link: Other) -> _Start | None:
+    if not link.address.lower().startswith("zoommtg:"):
+        return None
+    number = parameter(link.address.partition("?")[2], "confno")
+    if not re.fullmatch(r"[0-9]{9,11}", number):
+        return None
+    return _Start(link.at, number, host=link.address[10:].partition("/")[0].lower())
+
+
+def _of(address: Address) -> _Start | None:
+    dialled = _DIALLED.fullmatch(address.user) if under(address.domain, CONNECTORS) else None
+    return _Start(address.at, dialled[1], sip=f"{address.user}@{address.domain}") if dialled else None
 
 
 def _id_of(url: Url) -> tuple[str, str]:
@@ -145,7 +175,7 @@ def _piece(passage: Passage, group: list[_Start]) -> _Piece:
     passcode = (dialled and dialled[2]) or (_passcode(passage.text, meeting_id) if meeting_id else "")
     h323 = passage.text.find("H.323")
     ip = _IP.search(passage.text, h323) if h323 >= 0 else None
-    gov = not sip and any(under(one.host, ("zoomgov.com",)) for one in group)
+    gov = not sip and any([under(one.host, _GOV) for one in group])
     return _Piece(passage, meeting_id, link.url, gov, sip, passcode, link.wrappers, reason, ip[0] if ip else "")
 
 
