@@ -125,19 +125,22 @@ def read(invitation: Invitation) -> list[Found]:
             invitation.cuts.append("meetings")
     bare = found.pop("", [])
     numbered = [mine for mine in found.values() if mine[0].join.number]
-    if bare and len(numbered) == 1 and _are_one(numbered[0], bare):
-        numbered[0].extend(bare)
+    if bare and (mine := _numbered(bare, numbered)) is not None:
+        mine.extend(bare)
         bare = []
     return [_found(mine) for mine in (*found.values(), bare) if mine]
 
 
-def _are_one(numbered: list[_Piece], bare: list[_Piece]) -> bool:
-    """Whether a link without a number leads to the meeting that has one: the number stands beside it, not in an older
-    mail; or the one link stands in both places."""
-    depth = numbered[0].passage.depth
-    if bare[0].passage.depth == depth:
-        return True
-    return len({piece.join.url for piece in bare}) == 1 and depth in [piece.passage.depth for piece in bare]
+def _numbered(bare: list[_Piece], numbered: list[list[_Piece]]) -> list[_Piece] | None:
+    """The meeting with a number to which a link without one leads: the only one that stands beside the link, not in an
+    older mail; else the only one beside another place where the same link stands."""
+    if len(numbered) == 1 and numbered[0][0].passage.depth == bare[0].passage.depth:
+        return numbered[0]
+    if len({piece.join.url for piece in bare}) > 1:
+        return None
+    places = [id(piece.passage) for piece in bare]
+    beside = [mine for mine in numbered if any([id(piece.passage) in places for piece in mine])]
+    return beside[0] if len(beside) == 1 else None
 
 
 def _joins(passage: Passage, people: frozenset[str]) -> Iterator[_Join]:
