@@ -20,9 +20,8 @@ QUOTED = 10
 # No invitation needs as many; what comes after them is not looked at, so that no text takes long, and the invitation is
 # said to be cut.
 MOST_MEETINGS = 3  # of one platform
-_MOST_LINKS = 8  # that point to a platform
+_MOST_LINKS = 8  # that point to a platform; in a short body fewer
 _MOST_LOOKED_AT = 40  # links that may point to one, and wrappers around links; in a short body fewer
-_MOST_WRITTEN = 12  # of them addresses written out; in a short body fewer
 _MOST_OTHERS = 24  # links that are not http(s)
 _MOST_ADDRESSES = 10  # that people do not have (Signs.addresses), and as many once more; in a short body fewer
 _MOST_PEOPLE = 24  # other addresses
@@ -253,11 +252,11 @@ class _Preparing:
     def __init__(self, site: Site, signs: Signs, size: int) -> None:
         self._site, self._signs = site, signs
         # How many more may come.
-        self.most, self._wrappers = min(_MOST_LOOKED_AT, 6 + size // 600), min(_MOST_LOOKED_AT, 6 + size // 400)
-        self.written = min(_MOST_WRITTEN, self.most)
+        self.most, self._wrappers = min(_MOST_LOOKED_AT, 6 + size // 600), min(_MOST_LOOKED_AT, 6 + size // 500)
         self._links = min(_MOST_LINKS, 5 + size // 3_000)
+        self.written = self._links + 2
         self._others, self._people, self._text = _MOST_OTHERS, _MOST_PEOPLE, _MORE_TEXT
-        self._addresses = self._again = min(_MOST_ADDRESSES, 5 + size // 1_000)
+        self._addresses = self._again = min(_MOST_ADDRESSES, 5 + size // 1_500)
         self._blocks = min(_MOST_BLOCKS, 8 + size // 600)
         self._counted: set[tuple[str, str]] = set()
         self._unwrapped: dict[str, Link | None] = {}  # None for those that point nowhere

@@ -30,6 +30,7 @@ _ADDRESS_TAIL = re.compile(r"://[!#-&(-;=?-\[\]-~]+")
 _NO_LETTERS = "0123456789+.-"
 _SCHEME_SIGNS = ascii_letters + _NO_LETTERS
 _BRACKETED = re.compile(r"<(?=[a-z])((?:mailto|sips?|h323|tel|callto|pexip|msteams|zoommtg|im):[^<>\s]{1,2000})>", re.I)
+_NOT_WANTED = 16  # so many addresses written out may stand beside those that are wanted
 _MOST_BRACKETED = 100
 _CLOSING = ".,;)]!?*_"
 
@@ -156,13 +157,13 @@ def _lift(text: str, hrefs: list[str]) -> tuple[str, list[RawLink], list[tuple[i
 
 
 def _marked(text: str, hrefs: list[str], wanted: Callable[[str], bool], most: int, room: int) -> tuple[str, bool]:
-    """The text with marks for the addresses written out in it; those that are wanted go to the others. Where more are
-    wanted than there is `room` for, or twice as many stand there, it ends before the next one and is said to be cut."""
+    """The text with marks for the addresses written out in it; those that are wanted go to the others. Where there is
+    no `room` for another one it ends before that one, and is said to be cut."""
     written: list[tuple[int, int, str, bool]] = []
     cut, left = False, room
     for start, end, address in _written_links(text):
         keep = wanted(address)
-        if (keep and not left) or len(written) == 2 * room:
+        if (keep and not left) or len(written) == room + _NOT_WANTED:
             cut, text = True, text[:start]
             break
         left -= keep
