@@ -21,7 +21,8 @@ QUOTED = 10
 # said to be cut.
 MOST_MEETINGS = 3  # of one platform
 _MOST_LINKS = 8  # that point to a platform; in a short body fewer
-_MOST_LOOKED_AT = 40  # links that may point to one, and wrappers around links; in a short body fewer
+_MOST_LOOKED_AT = 40  # links that may point to one; in a short body fewer
+_MOST_WRAPPERS = 40  # around links; in a short body fewer
 _MOST_OTHERS = 24  # links that are not http(s)
 _MOST_ADDRESSES = 10  # that people do not have (Signs.addresses), and as many once more; in a short body fewer
 _MOST_PEOPLE = 24  # other addresses
@@ -252,7 +253,8 @@ class _Preparing:
     def __init__(self, site: Site, signs: Signs, size: int) -> None:
         self._site, self._signs = site, signs
         # How many more may come.
-        self.most, self._wrappers = min(_MOST_LOOKED_AT, 6 + size // 600), min(_MOST_LOOKED_AT, 6 + size // 500)
+        self.most = min(_MOST_LOOKED_AT, 6 + size // 1_000)
+        self._wrappers = min(_MOST_WRAPPERS, 7 + size // 700)
         self._links = min(_MOST_LINKS, 5 + size // 3_000)
         self.written = self._links + 2
         self._others, self._people, self._text = _MOST_OTHERS, _MOST_PEOPLE, _MORE_TEXT

@@ -86,16 +86,17 @@ def url(text: str) -> Url | None:
         return None
     if ":" in host:
         host = _PORT.sub("", host)
-    if host.endswith("."):
-        host = host.rstrip(".")
-    return _new(Url, (text, host.lower(), slash + path, query, fragment))
+    return _new(Url, (text, host.rstrip(".").lower(), slash + path, query, fragment))
 
 
 def _by(*names: str) -> Callable[[Url], str]:
     """A wrapper that carries the address in one of these parameters."""
 
     def inner(link: Url) -> str:
-        return next((value for name in names if (value := link.param(name))[:4].lower() == "http"), "")
+        for name in names:
+            if (value := parameter(link.query, name))[:4].lower() == "http":
+                return value
+        return ""
 
     return inner
 

@@ -65,11 +65,11 @@ _STYLE = r"style(?=[\s>])[^<>]*+>[^<]*+</style>"
 
 
 def _telling(to_href: str) -> re.Pattern[str]:
-    """Anchors, what is left out, quotations, and (whatever else this finds) what only a parser can tell; common tags
-    are ruled out first, which is faster."""
+    """Anchors, what is left out, and (whatever else this finds) what only a parser can tell; common tags are ruled out
+    first, which is faster."""
     return re.compile(
         rf"<(?!/(?:[acdou]|span|p>|t[dr])|span|div|p[ >]|t[dr]|br|o:p)(?:a(\s)(?:{to_href})?+|({_COMMENT}|{_STYLE})"
-        r"|(/?+)blockquote(?=[\s>])|/?(?:[^a-z/]|\Z|pre|s(?:cript|tyle|elect|vg)|t(?:itle|extarea|emplate)|head[\s>]|listing|xmp"
+        r"|/?(?:[^a-z/]|\Z|pre|blockq|s(?:cript|tyle|elect|vg)|t(?:itle|extarea|emplate)|head[\s>]|listing|xmp"
         r"|plaintext|i(?:frame|mage)|no(?:embed|frames)|math|frameset))"
     )
 
@@ -105,9 +105,9 @@ def plain(source: str, wanted: Wanted, *, whole: bool = True, most: int = MAX_LI
 def _as_it_stands(source: str, wanted: Wanted, most: int, telling: re.Pattern[str]) -> tuple[str, list[str]] | None:
     pieces: list[str] = []
     hrefs: list[str] = []
-    at = quotes = 0
+    at = 0
     for found in telling.finditer(source):
-        anchor, href, left_out, quote = found.groups()
+        anchor, href, left_out = found.groups()
         if href:
             if ">" in href or "<" in href:
                 return _as_it_stands(source, wanted, most, _TELLING_CLOSED) if telling is _TELLING else None
@@ -117,25 +117,18 @@ def _as_it_stands(source: str, wanted: Wanted, most: int, telling: re.Pattern[st
                 pieces += (source[at:start], f"{MARK}{len(hrefs)}{MARK}")
                 hrefs.append(address)
                 at = source.find(">", end) + 1
-        elif left_out or quote is not None:
+        elif left_out:
             start, end = found.span()
             if source[start - 1] != ">" and source.rfind("<", at, start) > source.rfind(">", at, start):
                 return None  # within a tag that has no end before it
-            if left_out:
-                pieces += (source[at:start], "\n")
-            elif quote:
-                end = source.find(">", end) + 1
-                pieces += (source[at:end], f"{MARK}q){MARK}")
-            else:
-                pieces += (source[at:start], f"{MARK}q({MARK}", source[start:end])
-            quotes += left_out is None
+            pieces += (source[at:start], "\n")
             at = end
         elif not anchor:
             return None
     text = "\n".join(_LINE.findall("".join((*pieces, source[at:]))))
     if "<" in text:
         text = _RUNS_ON.sub("", text)
-    if ">" in text or "<" in text or text.count(MARK) != 2 * (len(hrefs) + quotes):
+    if ">" in text or "<" in text or text.count(MARK) != 2 * len(hrefs):
         return None  # the last: an anchor within a tag, which is none
     if "&" not in text:
         return text, hrefs
@@ -168,8 +161,9 @@ def _first(source: str, begin: int) -> int:
 # --- by the parser --------------------------------------------------------------------------------------------------
 
 _TAG = rf"""<(?=[a-z/])(?:/(?:{_NAMES}|a)\s{{0,9}}|(?:{_NAMES})(?=[\s>/])[^<>"]*+(?:"[^"]*+"[^<>"]*+)*+)>"""
-_TAG_RUNS_ON = re.compile(_TAG, re.I)
-_IN_TAG = re.compile(r"""(<[a-z/][^<>"']*+)<""", re.I)  # what seems to begin a tag within one
+_TAG_RUNS_ON, _ANY_TAG_RUNS_ON = re.compile(_TAG), re.compile(_TAG, re.I)
+_CAPITAL = re.compile(r"</?[A-Z]")  # without one there, the faster pattern will do
+_IN_TAG = re.compile(r"""(<[a-z/][^<>"'=]*+)<""", re.I)  # what seems to begin a tag within one
 # Styles and comments, to the end of the source if they are left open: an anchor in them is none.
 _NO_TEXT = (
     r"<style[\s>](?:[^<]++|<(?!/style))*+(?:</style|\Z)"
@@ -199,7 +193,8 @@ def parsed(source: str, wanted: Wanted, *, most: int = MAX_LINKS) -> tuple[str, 
     if source.count("<") > source.count(">"):
         source = _IN_TAG.sub(r"\1", source)
     marked = _ANCHOR.sub(mark, _quoted(_with_lines(source)))
-    tree = LexborHTMLParser(_TAG_RUNS_ON.sub("", marked))
+    runs_on = _ANY_TAG_RUNS_ON if _CAPITAL.search(marked) else _TAG_RUNS_ON
+    tree = LexborHTMLParser(runs_on.sub("", marked))
     for name in ("style", "script"):
         for node in reversed(tree.tags(name)):  # the inner ones first: what is taken out takes its children along
             node.decompose()

@@ -30,7 +30,8 @@ _ADDRESS_TAIL = re.compile(r"://[!#-&(-;=?-\[\]-~]+")
 _NO_LETTERS = "0123456789+.-"
 _SCHEME_SIGNS = ascii_letters + _NO_LETTERS
 _BRACKETED = re.compile(r"<(?=[a-z])((?:mailto|sips?|h323|tel|callto|pexip|msteams|zoommtg|im):[^<>\s]{1,2000})>", re.I)
-_NOT_WANTED = 16  # so many addresses written out may stand beside those that are wanted
+_NOT_WANTED = 22  # so many addresses written out may stand beside those that are wanted
+_LONG = 60  # of so many characters one counts twice: what is wrapped takes as long as several others
 _MOST_BRACKETED = 100
 _CLOSING = ".,;)]!?*_"
 
@@ -160,13 +161,12 @@ def _marked(text: str, hrefs: list[str], wanted: Callable[[str], bool], most: in
     """The text with marks for the addresses written out in it; those that are wanted go to the others. Where there is
     no `room` for another one it ends before that one, and is said to be cut."""
     written: list[tuple[int, int, str, bool]] = []
-    cut, left = False, room
+    cut, rooms = False, [_NOT_WANTED, room]
     for start, end, address in _written_links(text):
-        keep = wanted(address)
-        if (keep and not left) or len(written) == room + _NOT_WANTED:
+        if rooms[False] <= 0 or ((keep := wanted(address)) and not rooms[True]):
             cut, text = True, text[:start]
             break
-        left -= keep
+        rooms[keep] -= 1 if keep or len(address) < _LONG else 2
         written.append((start, end, address, keep))
     if "<" in text:
         others = islice(_BRACKETED.finditer(text), _MOST_BRACKETED)

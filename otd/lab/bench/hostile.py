@@ -36,6 +36,8 @@ PIECES: dict[str, str] = {
     "more info elsewhere": _link("https://a{n}.example/teams/?conf={n:010}&amp;ivr=b&amp;d=c.example"),
     "tenants": "{n:06}@t.plcm.vc 111 222 {n:03} 4<br>",
     "mail links": _link("mailto:a{n}@example.com"),
+    "mail links of numbers": _link("mailto:25123{n:05}@example.com"),
+    "mail links in text": "Ida<mailto:a{n}@example.com> ",
     "mail addresses": "a{n}@example.com ",
     "SIP addresses": "sip:a{n}@example.com ",
     "gateways": "a{n}.example##1234 ",
@@ -51,11 +53,19 @@ PIECES: dict[str, str] = {
     "wrapped links": _link(
         "https://a.safelinks.protection.outlook.com/?url=https%3A%2F%2Fexample.com%2F{n}&amp;data=b"
     ),
+    "wrapped Teams links": _link(
+        "https://a.safelinks.protection.outlook.com/?url="
+        + _TEAMS.replace(":", "%3A").replace("/", "%2F")
+        + "&amp;data=b"
+    ),
+    "wrapped links in text": "https://a.safelinks.protection.outlook.com/?url=https%3A%2F%2Fexample.com%2F{n} ",
+    "long hosts": _link("https://" + "a." * 60 + "google.com/{n}"),
     "wrappers in wrappers": _link("https://a.safelinks.protection.outlook.com/?url=" * 9 + "{n}"),
     "wrappers without an end": "https://x.safelinks.protection.outlook.com/?url=https%3A%2F%2F",
     "URL Defense": _link("https://urldefense.com/v3/__https:/*example.com/{n}*a**b__;Ly8v!!x$"),
     "div in div": "<div>",
     "quotations": "<blockquote>a",
+    "quotations with an end": '<blockquote type="cite">a{n}@b.example</blockquote>',
     "mail heads": "From: a<br>Sent: 1 May 2026 10:00<br>To: b<br>",
     "labels": "a:<br>2026 10:0<br>",
     "spans": "<span>1</span>",
