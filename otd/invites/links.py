@@ -43,9 +43,11 @@ class Link(NamedTuple):
     guess: str = ""
 
 
-def _unquoted(text: str) -> str:
+def unquoted(text: str) -> str:
     """Percent-decoded. Addresses within addresses have few kinds of escapes, which are replaced one kind after the
     other in a third of the time; what has others goes the long way."""
+    if "%" not in text:
+        return text
     found = text
     for escape, char in _ESCAPES:
         found = found.replace(escape, char)
@@ -62,7 +64,7 @@ def parameter(query: str, name: str) -> str:
     for pair in query.split("&", 64)[:64]:
         key, _, value = pair.partition("=")
         if key == name or key.lower() == name:
-            return _unquoted(value) if "%" in value else value
+            return unquoted(value)
     return ""
 
 

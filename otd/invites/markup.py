@@ -103,6 +103,7 @@ def plain(source: str, wanted: Wanted, *, whole: bool = True, most: int = MAX_LI
 
 
 def _as_it_stands(source: str, wanted: Wanted, most: int, telling: re.Pattern[str]) -> tuple[str, list[str]] | None:
+    """See `plain`; the source begins with the end of a tag, and `telling` is how its anchors are found."""
     pieces: list[str] = []
     hrefs: list[str] = []
     at = 0

@@ -11,7 +11,6 @@ import re
 from collections.abc import Sequence
 from operator import attrgetter
 from typing import NamedTuple
-from urllib.parse import unquote
 
 from otd.invites import interop, skype
 from otd.invites.interop import TEAMS_HOSTS as HOSTS
@@ -25,8 +24,9 @@ from otd.invites.invitation import (
     Found,
     Invitation,
     Passage,
+    few,
 )
-from otd.invites.links import Link, Url, unwrap
+from otd.invites.links import Link, Url, unquoted, unwrap
 from otd.invites.text import closing_numbers
 from otd.model import Evidence, JoinInfo
 
@@ -96,15 +96,10 @@ def join_of(url: Url) -> Join | None:
     if not path.startswith("/l/") and (meet := _MEET.fullmatch(path)):
         return Join(meeting_id=meet[1], passcode=url.param("p"), url=text)
     begin, _, rest = path.partition(_MEETUP)
-    thread = None if begin or not rest else _THREAD.match(_decoded(rest[:400].partition("/")[0]))
+    thread = None if begin or not rest else _THREAD.match(unquoted(rest[:400].partition("/")[0]))
     if thread is None:
         return None
     return Join(thread[0], _guid(_TENANT, query), _guid(_ORGANIZER, query), "", "", text)
-
-
-def _decoded(thread: str) -> str:
-    thread = thread.replace("%3a", ":").replace("%40", "@")  # the usual ones
-    return unquote(thread) if "%" in thread else thread
 
 
 def _guid(name: re.Pattern[str], query: str) -> str:
@@ -277,13 +272,9 @@ def _native(text: str, number: _Number, join: Join, interops: Sequence[Interop])
 
 def read(invitation: Invitation) -> list[Found]:
     """The Teams meetings of an invitation; the one that the hidden properties name is trusted most."""
-    pieces: list[_Piece] = []
-    for passage in invitation.passages:
-        if passage.links or passage.addresses:
-            if len(pieces) >= _MOST_PIECES:
-                invitation.cuts.append("meetings")
-                break
-            pieces += _pieces(passage, invitation)
+    places = (passage for passage in invitation.passages if passage.links or passage.addresses)
+    every = (one for passage in places for one in _pieces(passage, invitation))
+    pieces = few(every, _MOST_PIECES, invitation)
     pieces.sort(key=_RANK)
     hidden = from_properties(invitation)
     found: list[Found] = []

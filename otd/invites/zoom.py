@@ -123,7 +123,9 @@ def _starts(passage: Passage) -> Iterator[_Start]:
     """What names a meeting, in the order in which it stands there."""
     places: list[Link | Other | Address] = [*passage.links, *passage.others, *passage.addresses]
     for one in sorted(places, key=_PLACE):
-        start = _of_link(one) if isinstance(one, Link) else _of_other(one) if isinstance(one, Other) else _of(one)
+        start = (
+            _of_link(one) if isinstance(one, Link) else _of_other(one) if isinstance(one, Other) else _of_address(one)
+        )
         if start is not None:
             yield start
 
@@ -147,7 +149,7 @@ def _of_other(link: Other) -> _Start | None:
     return _Start(link.at, number, host=link.address[10:].partition("/")[0].lower())
 
 
-def _of(address: Address) -> _Start | None:
+def _of_address(address: Address) -> _Start | None:
     dialled = _DIALLED.fullmatch(address.user) if under(address.domain, CONNECTORS) else None
     return _Start(address.at, dialled[1], sip=f"{address.user}@{address.domain}") if dialled else None
 
