@@ -123,9 +123,10 @@ def _starts(passage: Passage) -> Iterator[_Start]:
     """What names a meeting, in the order in which it stands there."""
     places: list[Link | Other | Address] = [*passage.links, *passage.others, *passage.addresses]
     for one in sorted(places, key=_PLACE):
-        start = (
-            _of_link(one) if isinstance(one, Link) else _of_other(one) if isinstance(one, Other) else _of_address(one)
-        )
+        if isinstance(one, Link):
+            start = _of_link(one)
+        else:
+            start = _of_other(one) if isinstance(one, Other) else _of_address(one)
         if start is not None:
             yield start
 
