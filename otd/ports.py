@@ -251,7 +251,10 @@ class Bus(Protocol):
         ...
 
     def listen(self, receipt: Callable[[Receipt], None], hello: Callable[[Hello], None]) -> None:
-        """Call these with what relays send, one at a time, in a thread of the bus, until `close`."""
+        """Call these with what relays send, one at a time, in a thread of the bus, until `close`; once for each bus.
+
+        Raises RuntimeError when it is listened to already.
+        """
         ...
 
     def close(self) -> None: ...

@@ -158,6 +158,8 @@ class AmqpBus:
         )
 
     def listen(self, receipt: Callable[[Receipt], None], hello: Callable[[Hello], None]) -> None:
+        if self._consumer is not None:
+            raise RuntimeError("the bus is listened to already")
         heard = Heard(receipt=receipt, hello=hello)
         self._appliers = Appliers(lambda one: self._heed(heard, *one), name="receipts", threads=APPLIERS)
         self._consumer = Consumer(

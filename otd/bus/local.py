@@ -76,6 +76,8 @@ class LocalBus:
                 self._changed.notify_all()
 
     def listen(self, receipt: Callable[[Receipt], None], hello: Callable[[Hello], None]) -> None:
+        if self._listener is not None:
+            raise RuntimeError("the bus is listened to already")
         self._listener = threading.Thread(target=self._pass_on, args=(receipt, hello), name="otd-receipts", daemon=True)
         self._listener.start()
 

@@ -32,14 +32,18 @@ class AmqpNet:
         self.registered: dict[str, Member] = {}
         self.identities: dict[str, Identity] = {}
         self.links: dict[str, Link] = {}
-        self.bus = AmqpBus(
-            rabbit.centre(vhost, node),
+        self.bus = self.centre()
+        cleaning.callback(self.bus.close)
+
+    def centre(self) -> AmqpBus:
+        """A bus of the centre; whoever asks for it closes it."""
+        return AmqpBus(
+            rabbit.centre(self.vhost, self._node),
             signing=CENTRE,
             registry=lambda: tuple(self.registered.values()),
             pools=("hq", "branch"),
             clock=SystemClock(),
         )
-        cleaning.callback(self.bus.close)
 
     def identity(self, name: str, pool: str = "hq") -> Identity:
         """This relay, registered; made when it is first asked for."""

@@ -124,6 +124,21 @@ def test_it_may_not(net: AmqpNet, thief: Any, what: str) -> None:
 # --- orders, by whoever owns the broker itself ----------------------------------------------------------------------
 
 
+@contextlib.contextmanager
+def listening(net: AmqpNet) -> Iterator[tuple[list[Receipt], list[Hello]]]:
+    """What relays say from now on, as a centre takes it; what was said before is dropped."""
+    receipts: list[Receipt] = []
+    hellos: list[Hello] = []
+    with connect(rabbit.centre(net.vhost)) as owner:
+        owner.default_channel.queue_purge("otd.receipts")
+    centre = net.centre()
+    centre.listen(receipts.append, hellos.append)
+    try:
+        yield receipts, hellos
+    finally:
+        centre.close()
+
+
 class Victim:
     """The sibling at work: what it carried out, and what it said of the rest."""
 
@@ -168,8 +183,6 @@ def refusals(said: list[EventDict], event: str) -> int:
 
 
 def test_forged_and_foreign_reports_are_refused_and_logged(net: AmqpNet) -> None:
-    receipts: list[Receipt] = []
-    hellos: list[Hello] = []
     stolen = net.identity("stolen")
     user = stolen.broker.user
     mine = replace(a_receipt(), relay="stolen")
@@ -178,9 +191,12 @@ def test_forged_and_foreign_reports_are_refused_and_logged(net: AmqpNet) -> None
     def signed(report: wire.Document, key: str = stolen.signing) -> bytes:
         return seal.sign_report(wire.write(report), "stolen", key)
 
-    with heard() as said, connect(stolen.broker) as broker, connect(rabbit.centre(net.vhost)) as owner:
-        owner.default_channel.queue_purge("otd.receipts")  # what other tests were allowed to write
-        net.bus.listen(receipts.append, hellos.append)
+    with (
+        heard() as said,
+        listening(net) as (receipts, hellos),
+        connect(stolen.broker) as broker,
+        connect(rabbit.centre(net.vhost)) as owner,
+    ):
         for body, properties in (
             (signed(theirs), {"user_id": user}),  # it speaks for another relay
             (signed(replace(mine, pool="branch")), {"user_id": user}),  # for another pool
@@ -195,7 +211,7 @@ def test_forged_and_foreign_reports_are_refused_and_logged(net: AmqpNet) -> None
         publish(broker.default_channel, "otd.receipts", "hq.stolen", signed(mine), user_id=user)
         until(lambda: receipts == [mine], SOON, "the good report")
         assert refusals(said, "report refused") == 8, said
-    assert hellos == []
+        assert hellos == []
 
 
 def test_a_relay_that_was_shut_out_is_not_heard_any_more(net: AmqpNet) -> None:
@@ -203,15 +219,15 @@ def test_a_relay_that_was_shut_out_is_not_heard_any_more(net: AmqpNet) -> None:
     side = net.relay("distant", "branch")
     hello = Hello(relay="distant", pool="branch", version="1", started_at=now, at=now)
     net.registered["distant"] = replace(member, revoked_at=now)
-    net.bus._registry._until = 0.0
-    with heard() as said:
+    with heard() as said, listening(net) as (_, hellos):
         side.hello(hello)
         until(lambda: refusals(said, "report refused") >= 1, SOON, "the refusal")
+        assert hellos == []
     side.close()
 
 
 def test_orders_that_are_replayed_too_late_or_stale_change_no_screen_and_are_answered_so(net: AmqpNet) -> None:
-    driver, receipts = MemoryDriver(), []
+    driver = MemoryDriver()
     relay = Relay(
         name="sibling",
         pool="hq",
@@ -224,13 +240,12 @@ def test_orders_that_are_replayed_too_late_or_stale_change_no_screen_and_are_ans
     newest = fresh(revision=20, sequence=2)
     stale = fresh(revision=10, sequence=1, bookings=())
     late = replace(newest, sent_at=now - 10 * MINUTE, act_by=now - 9 * MINUTE, bookings=())
-    net.bus.listen(receipts.append, lambda hello: None)
     relay.start()
-    with connect(rabbit.centre(net.vhost)) as broker:
+    with listening(net) as (receipts, _), connect(rabbit.centre(net.vhost)) as broker:
         for body in (order(net, newest), order(net, stale), order(net, late)):
             seen = len(receipts)
             publish(broker.default_channel, "otd.deliveries", "relay.sibling", body)
             until(lambda seen=seen: len(receipts) > seen, SOON, "the answer")  # type: ignore[misc]
-    assert [receipt.outcome for receipt in receipts] == ["confirmed", "stale", "expired"]
+        assert [receipt.outcome for receipt in receipts] == ["confirmed", "stale", "expired"]
     assert len(driver.read(newest.endpoint, within=SOON)) == 1
     relay.stop()

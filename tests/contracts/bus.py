@@ -120,6 +120,14 @@ class BusContract:
         relay.side.receipt(a_receipt())
         until(lambda: receipts == [a_receipt()] and hellos == [hello], SOON, "both")
 
+    def test_a_bus_is_listened_to_once(self, net: Net, site: Callable[[str], Site]) -> None:
+        receipts: list[Receipt] = []
+        net.bus.listen(receipts.append, lambda hello: None)
+        with pytest.raises(RuntimeError):
+            net.bus.listen(lambda receipt: None, lambda hello: None)
+        site("relay1").side.receipt(a_receipt())
+        until(lambda: receipts == [a_receipt()], SOON, "the receipt")
+
     def test_what_cannot_be_applied_does_not_keep_the_next_from_being_heard(
         self, net: Net, site: Callable[[str], Site]
     ) -> None:
