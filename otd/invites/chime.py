@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from otd.invites.hits import Hit, gathered, ids_of, together
-from otd.invites.invitation import Found, Invitation, Passage
+from otd.invites.hits import Hit, ids_of, together
+from otd.invites.invitation import Found, Invitation, Passage, gathered
 from otd.invites.site import under
 
 DOMAINS = ("chime.aws", "chime.in")

@@ -14,11 +14,9 @@ from otd.invites.invitation import (
     Invitation,
     Passage,
     evidence_of,
-    few,
+    joining,
 )
-from otd.model import JoinInfo
-
-_MOST_HITS = 4 * MOST_MEETINGS
+from otd.invites.links import new
 
 
 class Hit(NamedTuple):
@@ -56,11 +54,6 @@ def by_user(addresses: Iterable[Address]) -> dict[str, list[Address]]:
     return found
 
 
-def gathered(invitation: Invitation, hits: Callable[[Passage], Iterable[Hit]]) -> list[Hit]:
-    """The hits in all passages, as many as the meetings in them can need."""
-    return few((hit for passage in invitation.passages for hit in hits(passage)), _MOST_HITS, invitation)
-
-
 def together(
     platform: str, invitation: Invitation, hits: Iterable[Hit], reason: Callable[[dict[str, str], Hit], str]
 ) -> list[Found]:
@@ -86,13 +79,6 @@ def _found(platform: str, hits: list[Hit], reason: Callable[[dict[str, str], Hit
     evidence = evidence_of(
         [(hit.passage, "address_block" if hit.stated else "body_link", hit.detail, hit.wrappers) for hit in hits]
     )
-    join = JoinInfo(
-        platform=platform,
-        ids=tuple(sorted(ids.items())),
-        join_url=url,
-        sip=sip,
-        h323=h323,
-        evidence=evidence,
-        reason="" if sip or h323 else reason(ids, hits[0]),
-    )
-    return Found(join, hits[0].trust, hits[0].passage.at + hits[0].at, hits[0].key)
+    why = "" if sip or h323 else reason(ids, hits[0])
+    join = joining(platform, ids.items(), evidence, why, url=url, sip=sip, h323=h323)
+    return new(Found, (join, hits[0].trust, hits[0].passage.at + hits[0].at, hits[0].key))

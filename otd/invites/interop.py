@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from otd.invites.invitation import ADDRESS_BLOCK, MORE_INFO, MOST_MEETINGS, QUOTED, Address, Invitation, Passage
-from otd.invites.links import Link, Url
+from otd.invites.links import Link, Url, new
 from otd.invites.site import Site, under
 from otd.model import Alternative, Evidence, JoinInfo
 
@@ -124,7 +124,7 @@ def _info(link: Link, passage: Passage, site: Site) -> Interop | None:
     if partner == "pexip-infinity" and not site.believes(host):
         reason = "host_not_trusted"
     evidence = passage.evidence("more_info_url", host, wrappers)
-    return Interop(partner, ids, vtc_id, evidence, True, at, reason)
+    return new(Interop, (partner, ids, vtc_id, evidence, True, at, reason))
 
 
 _Shape = tuple[str, dict[str, str]] | None
@@ -198,7 +198,7 @@ def _address_blocks(passage: Passage, invitation: Invitation, infos: list[Intero
             ids["vtc_id"] = group
         evidence = passage.evidence("address_block", domain)
         reason = "" if group else "id_redacted"
-        found.append(Interop(partner, ids, group, evidence, False, at, reason))
+        found.append(new(Interop, (partner, ids, group, evidence, False, at, reason)))
     return found
 
 
@@ -264,7 +264,7 @@ def choose(candidates: list[tuple[Passage, Interop]]) -> Chosen:
     if not candidates:
         return _NONE
     if len(candidates) == 1 and not candidates[0][1].reason:
-        return Chosen(candidates[0][1], (), "")
+        return new(Chosen, (candidates[0][1], (), ""))
     ranked = [
         ((passage.trust(MORE_INFO if one.from_info else ADDRESS_BLOCK), passage.at + one.at), one)
         for passage, one in candidates

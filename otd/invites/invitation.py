@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from operator import attrgetter
 from string import ascii_letters, digits
 from typing import NamedTuple, TypeVar
 
 from otd.invites import text as texts
-from otd.invites.links import WRAPPING, Link, unwrap
+from otd.invites.links import WRAPPING, Link, new, unwrap
 from otd.invites.site import Site
 from otd.model import Evidence, JoinInfo, Meeting
 
@@ -36,7 +37,6 @@ _DOMAIN = re.compile(r"[A-Za-z0-9-]{1,63}+(?:\.[A-Za-z0-9-]{1,63}+){1,8}+")
 
 
 _NOTHING: frozenset[str] = frozenset()
-_new = tuple.__new__  # makes a NamedTuple in half the time that a call of its class takes
 
 
 class Address(NamedTuple):
@@ -68,20 +68,21 @@ class Passage(NamedTuple):
 
     def part(self, start: int, end: int) -> Passage:
         """The same passage from start to end."""
-        return Passage(
-            self.source,
-            self.text[start:end],
-            tuple([_new(Link, (url, at - start, *rest)) for url, at, *rest in self.links if start <= at < end]),
-            tuple([Other(one, at - start) for one, at in self.others if start <= at < end]),
-            tuple(
-                [
-                    _new(Address, (user, domain, at - start, stop - start))
-                    for user, domain, at, stop in self.addresses
-                    if start <= at < end
-                ]
-            ),
-            self.depth,
-            self.at + start,
+        links = [
+            new(Link, (url, at - start, wrappers, guess))
+            for url, at, wrappers, guess in self.links
+            if start <= at < end
+        ]
+        others = [new(Other, (one, at - start)) for one, at in self.others if start <= at < end]
+        addresses = [
+            new(Address, (user, domain, at - start, stop - start))
+            for user, domain, at, stop in self.addresses
+            if start <= at < end
+        ]
+        text = self.text[start:end]
+        return new(
+            Passage,
+            (self.source, text, tuple(links), tuple(others), tuple(addresses), self.depth, self.at + start),
         )
 
     def trust(self, in_body: int) -> int:
@@ -94,15 +95,13 @@ class Passage(NamedTuple):
 
     def evidence(self, in_body: str, detail: str = "", wrappers: tuple[str, ...] = ()) -> Evidence:
         """The evidence for something found here, when in the body's own text its source would be `in_body`."""
-        return Evidence(source=in_body if self.source == "body" else self.source, detail=detail, wrappers=wrappers)
+        return new(Evidence, (in_body if self.source == "body" else self.source, detail, wrappers))
 
 
 def evidence_of(places: Iterable[tuple[Passage, str, str, tuple[str, ...]]]) -> tuple[Evidence, ...]:
     """The evidence for several things found, as `Passage.evidence` gives it, each different one once."""
-    different = dict.fromkeys(
-        [(in_body if one.source == "body" else one.source, detail, wraps) for one, in_body, detail, wraps in places]
-    )
-    return tuple([Evidence(source=source, detail=detail, wrappers=wraps) for source, detail, wraps in different])
+    every = [one.evidence(in_body, detail, wrappers) for one, in_body, detail, wrappers in places]
+    return tuple(dict.fromkeys(every))
 
 
 class Signs(NamedTuple):
@@ -163,14 +162,16 @@ class Invitation(NamedTuple):
 _T = TypeVar("_T")
 
 
-def few(pieces: Iterable[_T], most: int, invitation: Invitation) -> list[_T]:
-    """At most so many of them; the invitation is cut where there are more."""
+def gathered(
+    invitation: Invitation, read: Callable[[Passage], Iterable[_T]], most: int = 4 * MOST_MEETINGS
+) -> list[_T]:
+    """What `read` finds in the passages, at most so many; the invitation is cut where there are more."""
     found: list[_T] = []
-    for piece in pieces:
-        if len(found) == most:
+    for passage in invitation.passages:
+        found += islice(read(passage), most + 1 - len(found))
+        if len(found) > most:
             invitation.cuts.append("meetings")
-            break
-        found.append(piece)
+            return found[:most]
     return found
 
 
@@ -181,6 +182,22 @@ class Found(NamedTuple):
     trust: int
     at: int
     key: str
+
+
+def joining(
+    platform: str,
+    ids: Iterable[tuple[str, str]],
+    evidence: tuple[Evidence, ...],
+    reason: str,
+    *,
+    partner: str = "",
+    url: str = "",
+    sip: str = "",
+    h323: str = "",
+) -> JoinInfo:
+    """A JoinInfo with those of the ids that are known."""
+    known = tuple(sorted([pair for pair in ids if pair[1]]))
+    return new(JoinInfo, (platform, partner, known, url, sip, h323, evidence, (), reason))
 
 
 # Fields that hold an address to join at, and what the evidence calls them: "" is the property itself.
@@ -231,14 +248,9 @@ def prepare(meeting: Meeting, site: Site, signs: Signs) -> Invitation:
     if body.cut:
         preparing.cuts.append("body")
     passages += preparing.body(body.blocks)
-    return Invitation(
-        meeting=meeting,
-        site=site,
-        passages=tuple(passages),
-        properties=properties,
-        platforms=frozenset(preparing.names),
-        cuts=preparing.cuts,
-        empty=body.empty,
+    return new(
+        Invitation,
+        (meeting, site, tuple(passages), properties, frozenset(preparing.names), preparing.cuts, body.empty),
     )
 
 
@@ -361,14 +373,14 @@ class _Preparing:
             if (names := self._of_link(link)) or marked:
                 self._links -= 1
                 self.names |= names
-                links.append(_new(Link, (link.url, place - block.at, link.wrappers, link.guess)))
+                links.append(new(Link, (link.url, place - block.at, link.wrappers, link.guess)))
         if others:
             known = {(one.user, one.domain): one.at for one in addresses}
             linked = [one for other in others if (one := _linked_address(other, known))]
             addresses = sorted(addresses + linked, key=attrgetter("at"))
         for domain in {address.domain for address in addresses}:
             self.names |= self._signs.of_host(domain)
-        return Passage(source, text, tuple(links), tuple(others), tuple(addresses), block.depth, block.at)
+        return new(Passage, (source, text, tuple(links), tuple(others), tuple(addresses), block.depth, block.at))
 
     def _of_link(self, link: Link) -> frozenset[str]:
         """The platforms that a link points to, by its host or else by its path."""
@@ -388,7 +400,7 @@ class _Preparing:
         self._others -= 1
         if name := self._signs.schemes.get(address.partition(":")[0].lower()):
             self.names.add(name)
-        yield Other(address, at)
+        yield new(Other, (address, at))
 
     def _addresses_in(self, text: str) -> list[Address]:
         """The addresses of a passage, while there is room for them."""
@@ -435,7 +447,7 @@ def _address(text: str, at: int) -> Address | None:
     before = text[at - 64 if at > 64 else 0 : at]
     user = before[len(before.rstrip(_USER_SIGNS)) :].lstrip(".")
     domain = _DOMAIN.match(text, at + 1) if user else None
-    return _new(Address, (user, domain[0].lower(), at - len(user), domain.end())) if domain else None
+    return new(Address, (user, domain[0].lower(), at - len(user), domain.end())) if domain else None
 
 
 def _linked_address(raw: Other, known: dict[tuple[str, str], int]) -> Address | None:
@@ -449,4 +461,4 @@ def _linked_address(raw: Other, known: dict[tuple[str, str], int]) -> Address | 
     if one is None or (place is not None and abs(place - raw.at) < 200):
         return None
     known[one.user, one.domain] = raw.at
-    return Address(one.user, one.domain, raw.at, raw.at)
+    return new(Address, (one.user, one.domain, raw.at, raw.at))

@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from otd.invites.hits import Hit, gathered, ids_of, together
-from otd.invites.invitation import Found, Invitation, Passage
+from otd.invites.hits import Hit, ids_of, together
+from otd.invites.invitation import Found, Invitation, Passage, gathered
 from otd.invites.site import under
 
 

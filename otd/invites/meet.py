@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 from itertools import chain
 
-from otd.invites.hits import Hit, gathered, ids_of, together
-from otd.invites.invitation import Found, Invitation, Passage
+from otd.invites.hits import Hit, ids_of, together
+from otd.invites.invitation import Found, Invitation, Passage, gathered
 
 DOMAINS = ("meet.google.com", "tel.meet")
 _CODE = re.compile(r"/(?:_meet/)?([a-z]{3}-[a-z]{4}-[a-z]{3})/?")

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from urllib.parse import unquote
 
-from otd.invites.hits import Hit, by_user, gathered, ids_of, together
-from otd.invites.invitation import Found, Invitation, Passage
+from otd.invites.hits import Hit, by_user, ids_of, together
+from otd.invites.invitation import Found, Invitation, Passage, gathered
 from otd.invites.links import Url, parameter
 
 PATHS = "webapp"

@@ -22,10 +22,10 @@ from otd.invites.invitation import (
     Found,
     Invitation,
     Passage,
+    joining,
 )
 from otd.invites.site import Site
 from otd.invites.text import holds
-from otd.model import JoinInfo
 
 _USER = r"[A-Za-z0-9._+*#-]{1,100}"
 _HOST = r"[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}"
@@ -122,11 +122,6 @@ def _found(passage: Passage, one: _Address) -> Found:
         trust += LOCATION if passage.source == "location" else CONFERENCE
     else:
         trust += passage.trust(LOCATION + 1)
-    join = JoinInfo(
-        platform="sip",
-        ids=(("address", one.uri),),
-        sip="" if one.h323 else one.uri,
-        h323=one.uri if one.h323 else "",
-        evidence=(passage.evidence("body_text"),),
-    )
+    sip, h323 = ("", one.uri) if one.h323 else (one.uri, "")
+    join = joining("sip", (("address", one.uri),), (passage.evidence("body_text"),), "", sip=sip, h323=h323)
     return Found(join, trust, passage.at + one.at, one.uri.lower())

@@ -27,8 +27,7 @@ from otd.invites import (
     webex,
     zoom,
 )
-from otd.invites.invitation import BODY_LINK, Found, Invitation, Signs
-from otd.model import JoinInfo
+from otd.invites.invitation import BODY_LINK, Found, Invitation, Signs, joining
 
 
 class Platform(NamedTuple):
@@ -132,6 +131,6 @@ def _opaque(invitation: Invitation, known: list[Found]) -> list[Found]:
             name = min(SIGNS.of_host(link.guess), default="")
             if name and not any(one.join.platform == name for one in (*known, *found)):
                 evidence = passage.evidence("body_link", link.guess, link.wrappers)
-                join = JoinInfo(platform=name, join_url=link.url.text, evidence=(evidence,), reason="wrapped_opaque")
+                join = joining(name, (), (evidence,), "wrapped_opaque", url=link.url.text)
                 found.append(Found(join, passage.trust(BODY_LINK), passage.at + link.at, link.url.text))
     return found

@@ -22,8 +22,9 @@ from otd.invites.invitation import (
     Found,
     Invitation,
     Passage,
+    joining,
 )
-from otd.invites.links import Link, Url, unwrap
+from otd.invites.links import Link, Url, new, unwrap
 from otd.invites.site import under
 from otd.invites.text import begins_its_line
 from otd.model import Evidence, JoinInfo
@@ -257,20 +258,12 @@ def _found(
         lost = interop.alternatives(chosen, lambda one: _info(join, number, one, (one.evidence,), one.reason))
         info = info._replace(alternatives=lost)
     at = min([piece.passage.at for piece in pieces], default=0)
-    return Found(info, trust, at, join.conference_id.upper() or join.url)
+    return new(Found, (info, trust, at, join.conference_id.upper() or join.url))
 
 
 def _info(join: Join, number: str, best: Interop | None, evidence: tuple[Evidence, ...], reason: str) -> JoinInfo:
-    ids = [("number", number)]
     if best is not None:
-        ids += best.ids.items()
-    else:
-        ids += (("conference_id", join.conference_id), ("user", join.user), ("domain", join.domain))
-    return JoinInfo(
-        platform="skype",
-        partner=best.partner if best else "",
-        ids=tuple(sorted([pair for pair in ids if pair[1]])),
-        join_url=join.url,
-        evidence=evidence,
-        reason=reason,
-    )
+        ids = [("number", number), *best.ids.items()]
+        return joining("skype", ids, evidence, reason, partner=best.partner, url=join.url)
+    ids = [("number", number), ("conference_id", join.conference_id), ("user", join.user), ("domain", join.domain)]
+    return joining("skype", ids, evidence, reason, url=join.url)

@@ -24,9 +24,10 @@ from otd.invites.invitation import (
     Found,
     Invitation,
     Passage,
-    few,
+    gathered,
+    joining,
 )
-from otd.invites.links import Link, Url, unquoted, unwrap
+from otd.invites.links import Link, Url, new, unquoted, unwrap
 from otd.invites.text import closing_numbers
 from otd.model import Evidence, JoinInfo
 
@@ -77,7 +78,7 @@ class Join(NamedTuple):
         """What this one states, and what only the other one states."""
         if other is self or other is _UNKNOWN:
             return self
-        return Join(*[mine or theirs for mine, theirs in zip(self, other, strict=True)])
+        return new(Join, [mine or theirs for mine, theirs in zip(self, other, strict=True)])
 
 
 _UNKNOWN = Join()
@@ -99,7 +100,7 @@ def join_of(url: Url) -> Join | None:
     thread = None if begin or not rest else _THREAD.match(unquoted(rest[:400].partition("/")[0]))
     if thread is None:
         return None
-    return Join(thread[0], _guid(_TENANT, query), _guid(_ORGANIZER, query), "", "", text)
+    return new(Join, (thread[0], _guid(_TENANT, query), _guid(_ORGANIZER, query), "", "", text))
 
 
 def _guid(name: re.Pattern[str], query: str) -> str:
@@ -204,6 +205,8 @@ _RANK = attrgetter("rank")
 
 def _pieces(passage: Passage, invitation: Invitation) -> list[_Piece]:
     """A passage cut where a link of another meeting stands."""
+    if not passage.links and not passage.addresses:
+        return []
     starts: list[tuple[int, Join, Link]] = []
     last = len(passage.text) + 1
     for link in passage.links:
@@ -241,7 +244,7 @@ def _piece(part: Passage, join: Join, wrappers: tuple[str, ...], invitation: Inv
     if interops and not all([one.from_info for one in interops]):
         known = (first, *numbers) if first else ()
         interops = _without_native(interops, part.text, known, join)
-    return _Piece(part, join, wrappers, interops, _trust(part, join, interops))
+    return new(_Piece, (part, join, wrappers, interops, _trust(part, join, interops)))
 
 
 _Number = tuple[str, int, int]
@@ -264,7 +267,8 @@ def _native(text: str, number: _Number, join: Join, interops: Sequence[Interop])
     if (linked_id and linked_id != meeting_id) or any([one.at < start for one in interops]):
         return join
     stated = _PASSCODE.match(text, end)
-    return Join(thread_id, tenant_id, organizer_id, meeting_id, stated[1] if stated else passcode, url)
+    passcode = stated[1] if stated else passcode
+    return new(Join, (thread_id, tenant_id, organizer_id, meeting_id, passcode, url))
 
 
 # --- together -------------------------------------------------------------------------------------------------------
@@ -272,9 +276,7 @@ def _native(text: str, number: _Number, join: Join, interops: Sequence[Interop])
 
 def read(invitation: Invitation) -> list[Found]:
     """The Teams meetings of an invitation; the one that the hidden properties name is trusted most."""
-    places = (passage for passage in invitation.passages if passage.links or passage.addresses)
-    every = (one for passage in places for one in _pieces(passage, invitation))
-    pieces = few(every, _MOST_PIECES, invitation)
+    pieces = gathered(invitation, lambda passage: _pieces(passage, invitation), _MOST_PIECES)
     pieces.sort(key=_RANK)
     hidden = from_properties(invitation)
     found: list[Found] = []
@@ -320,18 +322,12 @@ def _found(
     if chosen.lost:
         lost = interop.alternatives(chosen, lambda one: _info(join, one, (one.evidence,), one.reason))
         info = info._replace(alternatives=lost)
-    return Found(info, trust, at, key)
+    return new(Found, (info, trust, at, key))
 
 
 def _info(join: Join, coordinates: Interop | None, evidence: tuple[Evidence, ...], reason: str) -> JoinInfo:
-    ids = [pair for pair in zip(_ID_NAMES, join, strict=False) if pair[1]]
-    if coordinates is not None:
-        ids += coordinates.ids.items()
-    return JoinInfo(
-        platform="teams",
-        partner=coordinates.partner if coordinates else "",
-        ids=tuple(sorted(ids)),
-        join_url=join.url,
-        evidence=evidence,
-        reason=reason,
-    )
+    ids = list(zip(_ID_NAMES, join, strict=False))
+    if coordinates is None:
+        return joining("teams", ids, evidence, reason, url=join.url)
+    ids += coordinates.ids.items()
+    return joining("teams", ids, evidence, reason, partner=coordinates.partner, url=join.url)

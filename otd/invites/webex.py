@@ -18,12 +18,12 @@ from otd.invites.invitation import (
     Invitation,
     Passage,
     evidence_of,
-    few,
+    gathered,
+    joining,
 )
-from otd.invites.links import Link
+from otd.invites.links import Link, new
 from otd.invites.site import under
 from otd.invites.text import closing_numbers
-from otd.model import JoinInfo
 
 DOMAINS = ("webex.com", "webexgov.us")
 _NOT_SITES = frozenset(
@@ -39,7 +39,6 @@ _KEY = re.compile("(?:mk|meetingkey)=", re.I)
 _NUMBER = re.compile(r"[0-9]{9,11}")
 # Old numbers have nine digits, later ones ten with a 1 in front, today's eleven with a 2: telephone numbers differ.
 _PRINTED = re.compile("[1-9][0-9]{8}|1[0-9]{9}|2[0-9]{10}")
-_MOST_PIECES = 4 * MOST_MEETINGS  # every link and address is one
 _NEAR = 600  # characters between a link and the number that belongs to it
 # The number as it closes a line: 3-3-3, 3-3-4 or 4-3-4.
 _NUMBER_LINE = re.compile(r"[0-9]{3,4} ?[0-9]{3} ?[0-9]{3,4}")
@@ -113,8 +112,7 @@ def _of_address(address: Address) -> _Join | None:
 def read(invitation: Invitation) -> list[Found]:
     """The Webex meetings of an invitation, one for each number or personal room."""
     people = frozenset(invitation.people())
-    every = (piece for passage in invitation.passages for piece in _pieces(passage, people, invitation))
-    pieces = few(every, _MOST_PIECES, invitation)
+    pieces = gathered(invitation, lambda passage: _pieces(passage, people))
     pieces.sort(key=lambda piece: (piece.trust, piece.passage.at + piece.join.at))
     found: dict[str, list[_Piece]] = {}
     for piece in pieces:
@@ -155,8 +153,8 @@ def _joins(passage: Passage, people: frozenset[str]) -> Iterator[_Join]:
             yield join
 
 
-def _pieces(passage: Passage, people: frozenset[str], invitation: Invitation) -> list[_Piece]:
-    joins = few(_joins(passage, people), _MOST_PIECES, invitation)
+def _pieces(passage: Passage, people: frozenset[str]) -> list[_Piece]:
+    joins = list(_joins(passage, people))
     if not joins:
         return []
     named = {join.number for join in joins if join.number}
@@ -186,12 +184,7 @@ def _found(pieces: list[_Piece]) -> Found:
     if number:
         user = ""
     ids = (("ip", ip), ("number", number), ("passcode", passcode), ("site", site or first.join.site), ("user", user))
-    join = JoinInfo(
-        platform="webex",
-        ids=tuple([pair for pair in ids if pair[1]]),
-        join_url=url,
-        sip=sip,
-        evidence=evidence_of(places),
-        reason="" if number or user else "link_only",
-    )
-    return Found(join, first.trust, first.passage.at + first.join.at, number or user.lower() or first.join.url)
+    reason = "" if number or user else "link_only"
+    join = joining("webex", ids, evidence_of(places), reason, url=url, sip=sip)
+    key = number or user.lower() or first.join.url
+    return new(Found, (join, first.trust, first.passage.at + first.join.at, key))

@@ -21,12 +21,12 @@ from otd.invites.invitation import (
     Other,
     Passage,
     evidence_of,
-    few,
+    gathered,
+    joining,
 )
-from otd.invites.links import Link, Url, parameter
+from otd.invites.links import Link, Url, new, parameter
 from otd.invites.site import under
 from otd.invites.text import is_telephone
-from otd.model import JoinInfo
 
 HOSTS = ("zoom.us", "zoom.com", "zoom.com.cn", "zoom-x.de", "zoomgov.com")
 CONNECTORS = ("zoomcrc.com", "zoomgov.com")
@@ -81,8 +81,7 @@ class _Start(NamedTuple):
 
 def read(invitation: Invitation) -> list[Found]:
     """The Zoom meetings of an invitation, one for each id."""
-    every = (piece for passage in invitation.passages for piece in _pieces(passage, invitation))
-    pieces = few(every, _MOST_PIECES, invitation)
+    pieces = gathered(invitation, lambda passage: _pieces(passage, invitation), _MOST_PIECES)
     real = [piece for piece in pieces if not piece.reason]
     pieces = real or pieces[:1]  # a registration page beside the meeting says nothing more
     meetings: dict[str, list[_Piece]] = {}
@@ -207,12 +206,5 @@ def _found(pieces: list[_Piece]) -> Found:
     evidence = evidence_of(
         [(one.passage, "address_block" if one.sip or one.passcode else "body_link", "", one.wrappers) for one in pieces]
     )
-    join = JoinInfo(
-        platform="zoom",
-        ids=tuple([pair for pair in ids if pair[1]]),
-        join_url=url,
-        sip=sip,
-        evidence=evidence,
-        reason=first.reason,
-    )
-    return Found(join, first.trust, first.passage.at, first.meeting_id or first.reason)
+    join = joining("zoom", ids, evidence, first.reason, url=url, sip=sip)
+    return new(Found, (join, first.trust, first.passage.at, first.meeting_id or first.reason))

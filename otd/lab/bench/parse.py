@@ -14,7 +14,6 @@ from otd.errors import BadSetting
 from otd.lab.bench import Ratio, Result, ratio, whole
 
 if TYPE_CHECKING:
-    from otd.dialplan import DialPlan
     from otd.lab.golden import Case
     from otd.model import Meeting
 
@@ -68,19 +67,18 @@ def _best(rounds: list[dict[str, float]], each: int) -> dict[str, float]:
     return {name: min(one[name] for one in rounds) / each for name in rounds[0]}
 
 
-def _plan() -> DialPlan:
-    from otd.dialplan import for_site
-    from otd.invites import Site
+def _dialling() -> Callable[[list[Meeting]], None]:
+    """What reads all these meetings to their dial strings."""
+    from otd.dialplan import dial, for_site
+    from otd.invites import Site, read
 
-    return for_site((), Site())
+    plan = for_site((), Site())
 
+    def dial_all(meetings: list[Meeting]) -> None:
+        for meeting in meetings:
+            dial(read(meeting), meeting, plan)
 
-def _dial_all(meetings: list[Meeting], plan: DialPlan) -> None:
-    from otd.dialplan import dial
-    from otd.invites import read
-
-    for meeting in meetings:
-        dial(read(meeting), meeting, plan)
+    return dial_all
 
 
 def _bodies(count: int, rounds: int) -> dict[str, float]:
@@ -90,7 +88,7 @@ def _bodies(count: int, rounds: int) -> dict[str, float]:
     from otd.lab.bench.invitations import bodies, meetings
 
     soup = _beautiful_soup()
-    plan = _plan()
+    dial_all = _dialling()
 
     def selectolax(texts: list[str]) -> None:
         for text in texts:
@@ -102,7 +100,7 @@ def _bodies(count: int, rounds: int) -> dict[str, float]:
         invitations = meetings(texts)
         calls: dict[str, Callable[[], object]] = {
             "selectolax_us": lambda texts=texts: selectolax(texts),  # type: ignore[misc]
-            "dial_us": lambda invitations=invitations: _dial_all(invitations, plan),  # type: ignore[misc]
+            "dial_us": lambda invitations=invitations: dial_all(invitations),  # type: ignore[misc]
         }
         found.append(_timed(calls))
     few = bodies(max(count // 10, 10), seed=rounds + 1)
@@ -129,11 +127,11 @@ def _files(rounds: int) -> dict[str, float]:
     from otd import formats
     from otd.lab.bench.invitations import bodies, eml, ics
 
-    plan = _plan()
+    dial_all = _dialling()
 
     def ours(files: list[bytes], name: str) -> None:
         for data in files:
-            _dial_all(list(formats.read(data, name)), plan)
+            dial_all(list(formats.read(data, name)))
 
     def icalendar(files: list[bytes]) -> None:
         for data in files:
@@ -166,12 +164,12 @@ def _worst(rounds: int) -> tuple[dict[str, float], str]:
     from otd.lab.bench.hostile import bodies
     from otd.lab.bench.invitations import meetings
 
-    plan, worst, name = _plan(), 0.0, ""
+    dial_all, worst, name = _dialling(), 0.0, ""
     for shape, html in bodies():
         (meeting,) = meetings([html])
         calls: dict[str, Callable[[], object]] = {
             "floor": lambda html=html: LexborHTMLParser(html).text(),  # type: ignore[misc]
-            "ours": lambda meeting=meeting: _dial_all([meeting], plan),  # type: ignore[misc]
+            "ours": lambda meeting=meeting: dial_all([meeting]),  # type: ignore[misc]
         }
         best = _best([_timed(calls) for _ in range(max(rounds, 3))], 1)
         worst, name = max((worst, name), (best["ours"] / best["floor"], shape))
