@@ -25,7 +25,7 @@ def read(meeting: Meeting, site: Site = _ANYWHERE) -> JoinInfo | NoJoin:
     A cancelled meeting keeps its JoinInfo, with the reason "cancelled". Never raises for anything in an invitation.
     """
     invitation = prepare(meeting, site, SIGNS)
-    join = choose(read_platforms(invitation))
+    join = choose(read_platforms(invitation), invitation.unread)
     if meeting.cancelled:
         return join._replace(reason="cancelled") if join else NoJoin(reason="cancelled")
     if join is None:

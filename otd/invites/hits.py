@@ -17,6 +17,7 @@ from otd.invites.invitation import (
     joining,
 )
 from otd.invites.links import new
+from otd.invites.text import BEYOND
 
 
 class Hit(NamedTuple):
@@ -64,7 +65,7 @@ def together(
         if hit.key in groups or len(groups) < MOST_MEETINGS:
             groups.setdefault(hit.key, []).append(hit)
         else:
-            invitation.cuts.append("meetings")
+            invitation.cuts.append(BEYOND)
     return [_found(platform, group, reason) for group in groups.values()]
 
 

@@ -81,7 +81,7 @@ def find(passage: Passage, invitation: Invitation, *, anchored: bool) -> Sequenc
         if info is None:
             continue
         if len(infos) == MOST_MEETINGS:
-            invitation.cuts.append("meetings")
+            invitation.cuts.append(passage.depth)
             break
         infos.append(info)
     blocks = _address_blocks(passage, invitation, infos, anchored) if passage.addresses else []
@@ -180,7 +180,7 @@ def _address_blocks(passage: Passage, invitation: Invitation, infos: list[Intero
     told = [info.vtc_id for info in infos if not info.reason]
     for address in passage.addresses:
         if len(found) >= MOST_MEETINGS:
-            invitation.cuts.append("meetings")
+            invitation.cuts.append(passage.depth)
             break
         user, domain, at, end = address
         partner = partner_of(domain, invitation.site)

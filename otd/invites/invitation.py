@@ -28,7 +28,7 @@ _MOST_OTHERS = 24  # links that are not http(s)
 _MOST_ADDRESSES = 10  # that people do not have (Signs.addresses), and as many once more; in a short body fewer
 _MOST_PEOPLE = 24  # other addresses
 _MOST_IN_ONE = 8  # of both kinds in one passage; beyond, and in the next so many characters, only the first kind
-_MORE_TEXT = 4_000
+_MORE_TEXT = 4_000  # and a tenth of the body's
 _MOST_BLOCKS = 40  # in which anything stands; in a short body fewer
 _MAX_FIELD = 20_000
 
@@ -115,6 +115,8 @@ class Signs(NamedTuple):
     addresses: re.Pattern[str]  # the @ of addresses that people do not have: with a number, or at a known domain
     begins: tuple[str, ...]  # how a block of a platform can begin
     known: tuple[str, ...]  # the domains, for str.endswith
+    links: re.Pattern[str]  # what surely leads to one of the domains, or has another address inside
+    meetings: Mapping[frozenset[str], tuple[str, ...]]  # platforms -> how the paths of their links to meetings begin
 
     def of_host(self, host: str) -> frozenset[str]:
         """The platforms that a host points to, by the longest domain that it lies under."""
@@ -131,8 +133,8 @@ class Signs(NamedTuple):
 class Invitation(NamedTuple):
     """What the readers of the platforms look at. `properties` have their names in lower case, the first value each.
 
-    `platforms` are the names of those that anything in it points to. Links that point nowhere are left out. `cuts` says
-    of what there is more than is looked at; whoever stops before the end of something adds to it.
+    `platforms` are the names of those that anything in it points to. Links that point nowhere are left out. Whoever
+    stops before the end of something adds to `cuts` how deeply that is quoted which he leaves out.
     """
 
     meeting: Meeting
@@ -140,13 +142,18 @@ class Invitation(NamedTuple):
     passages: tuple[Passage, ...]
     properties: dict[str, tuple[str, str]]  # lower case name -> (name, value)
     platforms: frozenset[str]
-    cuts: list[str]
+    cuts: list[int]
     empty: bool
 
     @property
     def cut(self) -> bool:
         """Whether there is more in it than was looked at."""
         return bool(self.cuts)
+
+    @property
+    def unread(self) -> int:
+        """How far the most trusted of what was not looked at can be trusted: as far as an address block there."""
+        return ADDRESS_BLOCK + QUOTED * min(self.cuts, default=texts.BEYOND)
 
     def prop(self, name: str) -> str:
         """A property's value by its name in lower case, "" when there is none."""
@@ -170,7 +177,7 @@ def gathered(
     for passage in invitation.passages:
         found += islice(read(passage), most + 1 - len(found))
         if len(found) > most:
-            invitation.cuts.append("meetings")
+            invitation.cuts.append(passage.depth)
             return found[:most]
     return found
 
@@ -242,11 +249,7 @@ def prepare(meeting: Meeting, site: Site, signs: Signs) -> Invitation:
         passages += preparing.field("location", place)
     # How deeply a part of the body is quoted counts against the location; else only against the rest of the body.
     whole, html = bool(places), meeting.body_type == "html"
-    body = texts.read(
-        meeting.body, html=html, wanted=preparing.wants, whole=whole, most=preparing.most, written=preparing.written
-    )
-    if body.cut:
-        preparing.cuts.append("body")
+    body = preparing.read(meeting.body, html=html, whole=whole)
     passages += preparing.body(body.blocks)
     return new(
         Invitation,
@@ -265,24 +268,31 @@ class _Preparing:
     def __init__(self, site: Site, signs: Signs, size: int) -> None:
         self._site, self._signs = site, signs
         # How many more may come.
-        self.most = min(_MOST_LOOKED_AT, 6 + size // 1_000)
-        self._wrappers = min(_MOST_WRAPPERS, 7 + size // 700)
+        self._most = min(_MOST_LOOKED_AT, 6 + size // 1_000)
+        self._wrappers = min(_MOST_WRAPPERS, 5 + size // 300)
         self._links = min(_MOST_LINKS, 5 + size // 3_000)
-        self.written = self._links + 2
-        self._others, self._people, self._text = _MOST_OTHERS, _MOST_PEOPLE, _MORE_TEXT
+        self._others, self._people, self._text = _MOST_OTHERS, _MOST_PEOPLE, _MORE_TEXT + size // 10
         self._addresses = self._again = min(_MOST_ADDRESSES, 5 + size // 1_500)
         self._blocks = min(_MOST_BLOCKS, 8 + size // 600)
         self._counted: set[tuple[str, str]] = set()
         self._unwrapped: dict[str, Link | None] = {}  # None for those that point nowhere
         self.names: set[str] = set()
-        self.cuts: list[str] = []
+        self._unread = ""  # the first link that there was no room to unwrap
+        self.cuts: list[int] = []
+
+    def read(self, source: str, *, html: bool, whole: bool) -> texts.Body:
+        """A body or a field as blocks, with the links that are wanted."""
+        signs, most, written = self._signs, self._most, self._links + 2
+        found = texts.read(
+            source, html=html, wanted=self.wants, telling=signs.links, whole=whole, most=most, written=written
+        )
+        self.cuts += found.cuts
+        return found
 
     def field(self, source: str, value: str) -> Iterator[Passage]:
         if _may_lead(value):
             self._links, self._wrappers = self._links + 1, self._wrappers + 1  # room for one of its own
-            read = texts.read(value[:_MAX_FIELD], html=False, wanted=self.wants, most=self.most, written=self.written)
-            if read.cut:
-                self.cuts.append("links")
+            read = self.read(value[:_MAX_FIELD], html=False, whole=True)
             for block in read.blocks:
                 yield self.passage(source, block)
 
@@ -290,19 +300,20 @@ class _Preparing:
         """The blocks in which a reader of any platform can find something, while there is room for them."""
         passages: list[Passage] = []
         for block in blocks:
-            if block.links or self._may_matter(block.text):
+            if block.links or self._may_matter(block):
                 if len(passages) == self._blocks:
-                    self.cuts.append("blocks")
+                    self.cuts.append(block.depth)
                     break
                 passages.append(self.passage("body", block))
         return passages
 
-    def _may_matter(self, text: str) -> bool:
+    def _may_matter(self, block: texts.Block) -> bool:
         """Whether there can be something in a text without links. Addresses count while there is room for them."""
+        text = block.text
         if "@" in text:
             if self._room():
                 return True
-            self.cuts.append("addresses")
+            self.cuts.append(block.depth)
         if text.startswith(self._signs.begins) or ("#" in text and "##" in text) or ("3" in text and "323:" in text):
             return True
         for mark in self._signs.marks:  # noqa: SIM110, a generator takes longer than all that it looks for
@@ -319,13 +330,13 @@ class _Preparing:
             scheme, _, rest = address.lower().partition(":")
             return scheme in _SCHEMES and (scheme != "mailto" or not self._is_mail(rest.partition("?")[0]))
         host = found[1].lower()
-        if host in self._signs.domains:
-            return True
-        if host.endswith(WRAPPING) or "google." in host:
-            return self._inside(address) is not None
+        if host not in self._signs.domains and (host.endswith(WRAPPING) or "google." in host):
+            return self._inside(address) is not None or address == self._unread
+        if names := self._signs.of_host(host):
+            meetings = self._signs.meetings.get(names)
+            return not meetings or address.startswith((*meetings, ":"), found.end())
         return (
-            host.endswith(self._signs.known)
-            or host.startswith(_NAMED_FIRST)
+            host.startswith(_NAMED_FIRST)
             or host in self._site.skype_hosts
             or self._signs.paths.search(address) is not None
         )
@@ -339,7 +350,7 @@ class _Preparing:
         """The link inside a wrapper, when it points to a platform; while there is room for wrappers."""
         if address not in self._unwrapped:
             if self._wrappers <= 0:
-                self.cuts.append("links")
+                self._unread = self._unread or address  # its place tells where the cut is
                 return None
             link = unwrap(address, 0)
             self._wrappers -= max(len(link.wrappers), 1) if link else 1
@@ -352,7 +363,7 @@ class _Preparing:
         text = block.text
         links: list[Link] = []
         others: list[Other] = []
-        addresses = self._addresses_in(text) if "@" in text else []
+        addresses = self._addresses_in(block) if "@" in text else []
         marked = False
         for mark, name in self._signs.marks.items():
             if texts.holds(text, mark):
@@ -364,11 +375,14 @@ class _Preparing:
                 continue  # the text of a link is often its address
             last = raw
             if self._links <= 0:
-                self.cuts.append("links")
+                self.cuts.append(block.depth)
                 break
+            if raw == self._unread:
+                self.cuts.append(block.depth)
+                continue
             link = self._unwrapped.get(raw) or unwrap(raw, 0)
             if link is None:
-                others += self._other(raw, place - block.at)
+                others += self._other(raw, place - block.at, block.depth)
                 continue
             if (names := self._of_link(link)) or marked:
                 self._links -= 1
@@ -387,23 +401,25 @@ class _Preparing:
         host = link.guess or link.url.host
         names = self._signs.of_host(host)
         if names:
-            return names
+            meetings = self._signs.meetings.get(names)
+            return names if not meetings or link.guess or link.url.path.startswith(meetings) else _NOTHING
         found = self._signs.paths.search(link.url.text)
         names = frozenset((found.lastgroup,)) if found and found.lastgroup else _NOTHING
         return names | {"skype"} if host in self._site.skype_hosts or host.startswith(_NAMED_FIRST) else names
 
-    def _other(self, address: str, at: int) -> Iterator[Other]:
+    def _other(self, address: str, at: int, depth: int) -> Iterator[Other]:
         """A link that is not http(s), while there is room for it."""
         if self._others <= 0:
-            self.cuts.append("links")
+            self.cuts.append(depth)
             return
         self._others -= 1
         if name := self._signs.schemes.get(address.partition(":")[0].lower()):
             self.names.add(name)
         yield new(Other, (address, at))
 
-    def _addresses_in(self, text: str) -> list[Address]:
-        """The addresses of a passage, while there is room for them."""
+    def _addresses_in(self, block: texts.Block) -> list[Address]:
+        """The addresses of a block, while there is room for them."""
+        text = block.text
         found: list[Address] = []
         at = text.find("@")
         for _ in range(min(_MOST_IN_ONE, self._people)):
@@ -420,14 +436,14 @@ class _Preparing:
             end = at + self._text
             for place in self._signs.addresses.finditer(text, at, end):
                 if not self._room():
-                    self.cuts.append("addresses")
+                    self.cuts.append(block.depth)
                     break
                 if one := _address(text, place.start()):
                     found.append(one)
                     self._count(one)
             self._text -= min(end, len(text)) - at
             if text.find("@", end) >= 0:
-                self.cuts.append("addresses")
+                self.cuts.append(block.depth)
         return found
 
     def _room(self) -> bool:

@@ -28,16 +28,18 @@ from otd.invites import (
     zoom,
 )
 from otd.invites.invitation import BODY_LINK, Found, Invitation, Signs, joining
+from otd.invites.links import WRAPPING
 
 
 class Platform(NamedTuple):
-    """One row. `domains` stand for themselves and all below, `paths` is a pattern over what follows a slash or the sign
-    before a parameter in links on any host, `schemes` are those of other links, `marks` pieces of text, `begins` how
-    blocks of text can begin."""
+    """One row. `domains` stand for themselves and all below; where `meetings` are given, their links lead to a meeting
+    only if their paths begin so. `paths` is a pattern over what follows a slash or the sign before a parameter in links
+    on any host, `schemes` are those of other links, `marks` pieces of text, `begins` how blocks of text can begin."""
 
     name: str
     read: Callable[[Invitation], list[Found]]
     domains: tuple[str, ...] = ()
+    meetings: tuple[str, ...] = ()
     properties: tuple[str, ...] = ()
     marks: tuple[str, ...] = ()
     begins: tuple[str, ...] = ()
@@ -70,7 +72,13 @@ PLATFORMS: tuple[Platform, ...] = (
         begins=(skype.DOTTED,),
         paths=r"sl=1|[mM]eet/|[A-Za-z0-9_.+-]++/[A-Z0-9]{8}(?:\?|$)",
     ),
-    Platform("zoom", zoom.read, domains=(*zoom.HOSTS, *zoom.CONNECTORS), schemes=("zoommtg",)),
+    Platform(
+        "zoom",
+        zoom.read,
+        domains=(*zoom.HOSTS, *zoom.CONNECTORS),
+        meetings=zoom.MEETINGS,  # its recordings and pages with telephone numbers may be many
+        schemes=("zoommtg",),
+    ),
     Platform("webex", webex.read, domains=webex.DOMAINS),
     Platform("meet", meet.read, domains=meet.DOMAINS),
     Platform("goto", goto.read, domains=goto.DOMAINS),
@@ -88,9 +96,12 @@ LAST_RESORT = Platform("sip", plain.read)
 def _signs() -> Signs:
     domains: dict[str, set[str]] = {}
     properties: dict[str, set[str]] = {}
+    leading = [re.escape(domain) for domain in WRAPPING]
     for platform in PLATFORMS:
+        begin = f"(?:{'|'.join(map(re.escape, platform.meetings))})"
         for domain in platform.domains:
             domains.setdefault(domain, set()).add(platform.name)
+            leading.append(re.escape(domain) + begin)
         for name in platform.properties:
             properties.setdefault(name, set()).add(platform.name)
     return Signs(
@@ -104,6 +115,8 @@ def _signs() -> Signs:
         ),
         begins=tuple(begin for row in PLATFORMS for begin in row.begins),
         known=tuple(domains),
+        links=re.compile(rf"://(?:[A-Za-z0-9-]++\.){{0,6}}?(?:{'|'.join(leading)})"),
+        meetings={frozenset((row.name,)): row.meetings for row in PLATFORMS if row.meetings},
     )
 
 

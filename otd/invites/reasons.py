@@ -47,8 +47,9 @@ REASONS: MappingProxyType[str, Reason] = MappingProxyType(
             ),
             _reason(
                 "body_cut",
-                "The invitation is too large to be read whole, and the part that was read holds no video address.",
-                "Have the organiser send it again without the long text or the pasted pictures.",
+                "The invitation is too large to be read whole, and the part that was read holds no video address that "
+                "is certain.",
+                "Have the organiser send it again without the long text, the pasted pictures or the many links.",
             ),
             _reason(
                 "wrapped_opaque",
@@ -125,5 +126,6 @@ LOST: MappingProxyType[str, str] = MappingProxyType(
         "other_meeting": "It belongs to another meeting than the one that the hidden properties or the link name.",
         "host_not_trusted": "It stands in a link whose host belongs neither to a known partner nor to this site.",
         "ambiguous": "It is as likely to be the one that is meant as the other.",
+        "body_cut": "What was not read of the invitation may hold one that is trusted more.",
     }
 )

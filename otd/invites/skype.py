@@ -189,7 +189,7 @@ def _pieces(invitation: Invitation, hidden: Join | None) -> list[_Piece]:
     pieces: list[_Piece] = []
     for passage in invitation.passages:
         if len(pieces) >= MOST_MEETINGS:
-            invitation.cuts.append("meetings")
+            invitation.cuts.append(passage.depth)
             break
         is_block = _is_block(passage)
         trusted = is_block or any("sl=1" in link.url.query for link in passage.links)

@@ -28,7 +28,7 @@ from otd.invites.invitation import (
     joining,
 )
 from otd.invites.links import Link, Url, new, unquoted, unwrap
-from otd.invites.text import closing_numbers
+from otd.invites.text import BEYOND, closing_numbers
 from otd.model import Evidence, JoinInfo
 
 _THREAD = re.compile(r"19:[A-Za-z0-9_.+=/-]{5,200}+@(?i:thread\.(?:v2|skype|tacv2)|unq\.gbl\.spaces)")
@@ -218,7 +218,7 @@ def _pieces(passage: Passage, invitation: Invitation) -> list[_Piece]:
         elif len(starts) < MOST_MEETINGS:
             starts.append((link.at, join, link))
         else:
-            invitation.cuts.append("meetings")
+            invitation.cuts.append(passage.depth)
             last = link.at
             break
     if len(starts) == 1:
@@ -289,7 +289,7 @@ def read(invitation: Invitation) -> list[Found]:
         mine, pieces = _split(first.join, first.passage.depth, pieces)
         found.append(_found(first.join, mine, (), first.trust, invitation))
     if pieces:
-        invitation.cuts.append("meetings")
+        invitation.cuts.append(BEYOND)
     return found
 
 

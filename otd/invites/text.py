@@ -17,6 +17,7 @@ from otd.invites.links import new
 from otd.invites.markup import MARK, MAX_LINKS
 
 MAX_BODY = 1_000_000  # characters; real invitations have under 200,000
+BEYOND = 1_000_000  # what comes after them counts as quoted deeper than anything
 
 _SPACES = ("\xa0", "\u202f", "\u2007", "\u2009", "\u2002", "\u2003", "\u3000", "\t")
 _WIDE = (*zip("：（）＃＋，", ":()#+,", strict=True), *zip("０１２３４５６７８９", "0123456789", strict=True))
@@ -30,10 +31,13 @@ _ADDRESS_TAIL = re.compile(r"://[!#-&(-;=?-\[\]-~]+")
 _NO_LETTERS = "0123456789+.-"
 _SCHEME_SIGNS = ascii_letters + _NO_LETTERS
 _BRACKETED = re.compile(r"<(?=[a-z])((?:mailto|sips?|h323|tel|callto|pexip|msteams|zoommtg|im):[^<>\s]{1,2000})>", re.I)
-_NOT_WANTED = 22  # so many addresses written out may stand beside those that are wanted
+_NOT_WANTED = 18  # so many addresses written out are looked at beside those that are wanted, a few more in a long text
 _LONG = 60  # of so many characters one counts twice: what is wrapped takes as long as several others
+_FURTHER = 4_000  # characters of text behind them in which only these are looked at: addresses that surely lead to a
+_TELLING = 8  # platform or are wrapped, of which so many may turn out not to be wanted
 _MOST_BRACKETED = 100
 _CLOSING = ".,;)]!?*_"
+_ANY_ADDRESS = re.compile("://")
 
 _RULES = tuple(
     (rule, re.compile(re.escape(rule) + re.escape(rule[0]) + "*+"))
@@ -72,10 +76,10 @@ class Block(NamedTuple):
 
 
 class Body(NamedTuple):
-    """A body as blocks, in order; `cut` when it was too large to be read whole."""
+    """A body as blocks, in order; `cuts` say how deeply quoted that is which was not read, for want of room."""
 
     blocks: tuple[Block, ...]
-    cut: bool = False
+    cuts: tuple[int, ...] = ()
     empty: bool = False
 
 
@@ -84,26 +88,29 @@ def read(
     *,
     html: bool,
     wanted: Callable[[str], bool],
+    telling: re.Pattern[str] = _ANY_ADDRESS,
     whole: bool = True,
     most: int = MAX_LINKS,
     written: int = MAX_LINKS,
 ) -> Body:
     """Read a body; of its links only those that are wanted, at most so many, of which are addresses written out at most
-    so many. See `markup.lines` for `whole`."""
-    cut = len(source) > MAX_BODY
-    if cut:
-        source = source[:MAX_BODY]
+    so many. `telling` finds addresses that are surely wanted. See `markup.lines` for `whole`."""
+    cuts: tuple[int, ...] = ()
+    if len(source) > MAX_BODY:
+        source, cuts = source[:MAX_BODY], (BEYOND,)
     if MARK in source:
         source = source.replace(MARK, " ")
     text, hrefs = markup.lines(source, wanted, whole=whole, most=most + 1) if html else (_from_text(source), [])
     text = _even(text)
+    ends = False
     if holds(text, "://") or "<" in text:
-        text, more = _marked(text, hrefs, wanted, most + 1, written)
-        cut = cut or more
+        text, ends = _marked(text, hrefs, wanted, telling, most + 1, written)
     text, links, quotes = _lift(text, hrefs)
-    if len(links) > most:
-        cut, links = True, links[:most]
-    return new(Body, (_blocks(text, links, quotes), cut, not links and not text.strip()))
+    blocks = _blocks(text, links[:most], quotes)
+    if ends or len(links) > most:
+        place = len(text) if ends else links[most][1]
+        cuts += (next((block.depth for block in reversed(blocks) if block.at <= place), 0),)
+    return new(Body, (blocks, cuts, not links and not text.strip()))
 
 
 def _from_text(text: str) -> str:
@@ -157,36 +164,63 @@ def _lift(text: str, hrefs: list[str]) -> tuple[str, list[RawLink], list[tuple[i
     return "".join(pieces), links, quotes
 
 
-def _marked(text: str, hrefs: list[str], wanted: Callable[[str], bool], most: int, room: int) -> tuple[str, bool]:
-    """The text with marks for the addresses written out in it; those that are wanted go to the others. Where there is
-    no `room` for another one it ends before that one, and is said to be cut."""
+def _marked(
+    text: str, hrefs: list[str], wanted: Callable[[str], bool], telling: re.Pattern[str], most: int, room: int
+) -> tuple[str, bool]:
+    """The text with marks for the addresses written out in it; those that are wanted go to the others. Behind too many
+    that are not wanted it goes on for a while in which only the `telling` are looked at. It ends where there is no room
+    for another one, and is said to be cut."""
     written: list[tuple[int, int, str, bool]] = []
-    cut, rooms = False, [_NOT_WANTED, room]
-    for start, end, address in _written_links(text):
-        if rooms[False] <= 0 or ((keep := wanted(address)) and not rooms[True]):
+    cut, others, passed_over = False, _NOT_WANTED + len(text) // 1_000, len(text)
+    links = _written_links(text, _ADDRESS_TAIL)
+    while link := next(links, None):
+        start, end, address = link
+        if others <= 0 and passed_over == len(text):
+            cut, others, passed_over = len(text) > start + _FURTHER, _TELLING, start
+            text = text[: start + _FURTHER]
+            links = _written_links(text, telling, start)
+            continue
+        keep = others > 0 and wanted(address)
+        if others <= 0 or (keep and not room):
             cut, text = True, text[:start]
             break
-        rooms[keep] -= 1 if keep or len(address) < _LONG else 2
+        if keep:
+            room -= 1
+        else:
+            others -= 1 if len(address) < _LONG else 2
         written.append((start, end, address, keep))
     if "<" in text:
-        others = islice(_BRACKETED.finditer(text), _MOST_BRACKETED)
-        written = sorted((*written, *[(*link.span(), link[1], wanted(link[1])) for link in others]))
+        bracketed = islice(_BRACKETED.finditer(text), _MOST_BRACKETED)
+        written = sorted((*written, *[(*link.span(), link[1], wanted(link[1])) for link in bracketed]))
     pieces: list[str] = []
-    rest = 0
+    at = 0
     for start, end, address, keep in written:
-        if start >= rest and len(hrefs) < most:
-            pieces.append(text[rest:start])
-            rest = end
+        if start >= at and len(hrefs) < most:
+            pieces.append(_without_links(text, at, start, passed_over))
+            at = end
             if keep:
                 pieces.append(f"{MARK}{len(hrefs)}{MARK}")
                 hrefs.append(address)
-    return "".join((*pieces, text[rest:])), cut
+    pieces.append(_without_links(text, at, len(text), passed_over))
+    return "".join(pieces), cut
 
 
-def _written_links(text: str) -> Iterator[tuple[int, int, str]]:
-    """Addresses written out in the text, bare or as Outlook writes them: Label<https://...>. From, to, address."""
-    for tail in _ADDRESS_TAIL.finditer(text):
-        at, end = tail.span()
+def _without_links(text: str, start: int, end: int, passed_over: int) -> str:
+    """This piece of the text, without the addresses behind the place from which they were passed over: there may be
+    numbers in them."""
+    if end <= passed_over:
+        return text[start:end]
+    middle = max(start, passed_over)
+    return text[start:middle] + _ADDRESS_TAIL.sub("", text[middle:end])
+
+
+def _written_links(text: str, pattern: re.Pattern[str], at: int = 0) -> Iterator[tuple[int, int, str]]:
+    """Addresses written out in the text, bare or as Outlook writes them: Label<https://...>. From, to, address. Those
+    are found that begin with the pattern behind their scheme."""
+    for found in pattern.finditer(text, at):
+        at, end = found.span()
+        if pattern is not _ADDRESS_TAIL and (tail := _ADDRESS_TAIL.match(text, at)):
+            end = tail.end()
         before = text[at - 21 if at > 21 else 0 : at]
         scheme = before[len(before.rstrip(_SCHEME_SIGNS)) :].lstrip(_NO_LETTERS)
         if not scheme:

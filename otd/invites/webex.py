@@ -23,7 +23,7 @@ from otd.invites.invitation import (
 )
 from otd.invites.links import Link, new
 from otd.invites.site import under
-from otd.invites.text import closing_numbers
+from otd.invites.text import BEYOND, closing_numbers
 
 DOMAINS = ("webex.com", "webexgov.us")
 _NOT_SITES = frozenset(
@@ -120,7 +120,7 @@ def read(invitation: Invitation) -> list[Found]:
         if key in found or len(found) < MOST_MEETINGS:
             found.setdefault(key, []).append(piece)
         else:
-            invitation.cuts.append("meetings")
+            invitation.cuts.append(BEYOND)
     bare = found.pop("", [])
     numbered = [mine for mine in found.values() if mine[0].join.number]
     if bare and (mine := _numbered(bare, numbered)) is not None:

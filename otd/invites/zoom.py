@@ -26,7 +26,7 @@ from otd.invites.invitation import (
 )
 from otd.invites.links import Link, Url, new, parameter
 from otd.invites.site import under
-from otd.invites.text import is_telephone
+from otd.invites.text import BEYOND, is_telephone
 
 HOSTS = ("zoom.us", "zoom.com", "zoom.com.cn", "zoom-x.de", "zoomgov.com")
 CONNECTORS = ("zoomcrc.com", "zoomgov.com")
@@ -34,7 +34,7 @@ _MOST_PIECES = 2 * MOST_MEETINGS
 _GOV, _GOV_CONNECTOR = ("zoomgov.com",), "sip.zoomgov.com"
 _PLACE = attrgetter("at")
 
-_PATHS = ("/j/", "/w/", "/s/", "/wc/", "/webinar/", "/meeting/", "/my/")  # how those below begin
+MEETINGS = ("/j/", "/w/", "/s/", "/wc/", "/webinar/", "/meeting/", "/my/")  # how the paths below begin
 _PATH = re.compile(r"/(?:j|w|s|wc/join|wc)/([0-9]{9,11})(?:/(?:join|start))?/?")
 _REDACTED_PATH = re.compile(r"/(?:j|w|s)/[Xx*]{3,}/?")
 _NO_MEETING = re.compile(r"/(?:webinar|meeting)/register/.*")
@@ -89,7 +89,7 @@ def read(invitation: Invitation) -> list[Found]:
         if piece.meeting_id in meetings or len(meetings) < MOST_MEETINGS:
             meetings.setdefault(piece.meeting_id, []).append(piece)
         else:
-            invitation.cuts.append("meetings")
+            invitation.cuts.append(BEYOND)
     return [_found(mine) for mine in meetings.values()]
 
 
@@ -104,7 +104,7 @@ def _pieces(passage: Passage, invitation: Invitation) -> list[_Piece]:
         elif len(merged) < MOST_MEETINGS:
             merged.append([start])
         else:
-            invitation.cuts.append("meetings")
+            invitation.cuts.append(passage.depth)
             last = start.at
             break
     pieces = []
@@ -156,7 +156,7 @@ def _of_address(address: Address) -> _Start | None:
 
 def _id_of(url: Url) -> tuple[str, str]:
     """The meeting id in a link, or the reason why it has none; two empty strings for links to no meeting."""
-    if not url.path.startswith(_PATHS):
+    if not url.path.startswith(MEETINGS):
         return "", ""
     if found := _PATH.fullmatch(url.path):
         return found[1], ""

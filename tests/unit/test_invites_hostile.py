@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given, settings
@@ -111,6 +112,105 @@ def test_a_meeting_below_too_many_others_is_missed_and_the_reason_is_given() -> 
     meeting = a_meeting(f"<body>{others}{TEAMS.format(n=77)}{BLOCK}")
 
     assert read(replace(meeting, properties=hidden), SITE).reason == "body_cut"
+
+
+ZOOM = '<p><a href="https://zoom.us/j/91122334455">Join</a></p>'
+HEAD = "<p>From: a</p><p>Sent: 1 May 2026 10:00</p><p>To: b</p>"
+MANY_LINKS = "".join(f'<p><a href="https://acme.webex.com/acme/ldr.php?RCID={n}">{n}</a></p>' for n in range(30))
+MANY_NUMBERS = "".join(f"<p>{n:06}@c.example</p>" for n in range(300))
+
+
+def test_a_mere_link_above_more_than_is_read_is_not_dialled_for_what_is_trusted_more_below() -> None:
+    below = f"<p>{'-' * 30}</p>{TEAMS.format(n=77)}<p>700445566@t.plcm.vc</p><p>Video ID: 119 300 482 2</p>"
+    join = read(a_meeting(f"<body>{ZOOM}{MANY_NUMBERS}{below}"), SITE)
+
+    assert isinstance(join, JoinInfo)
+    assert (join.platform, join.reason, join.ids) == ("zoom", "body_cut", ())
+    assert [(lost.join.platform, lost.reason) for lost in join.alternatives] == [
+        ("zoom", "body_cut"),
+        ("teams", "later"),
+    ]
+    best = read(a_meeting(f"<body>{ZOOM}{below}"), SITE)
+    assert isinstance(best, JoinInfo)
+    assert (best.platform, best.id("vtc_id")) == ("teams", "1193004822")
+
+
+@pytest.mark.parametrize("flood", [MANY_LINKS, MANY_NUMBERS])
+def test_what_is_not_read_of_an_older_mail_below_counts_for_nothing(flood: str) -> None:
+    join = read(a_meeting(f"<body>{ZOOM}{HEAD}{flood}{TEAMS.format(n=77)}{BLOCK}"), SITE)
+
+    assert isinstance(join, JoinInfo)
+    assert (join.reason, join.id("meeting_id")) == ("", "91122334455")
+
+
+def test_an_address_block_above_more_than_is_read_is_dialled() -> None:
+    join = read(a_meeting(f"<body>{TEAMS.format(n=77)}{BLOCK}{MANY_NUMBERS}{MANY_LINKS}{ZOOM}"), SITE)
+
+    assert isinstance(join, JoinInfo)
+    assert (join.reason, join.id("vtc_id")) == ("", "1193004822")
+
+
+@pytest.mark.parametrize("page", ["https://acme.zoom.us/rec/share/{n}", "https://us02web.zoom.us/u/{n}"])
+@pytest.mark.parametrize("form", ['<p><a href="{page}">{n}</a></p>', "{page}\n"])
+def test_pages_of_zoom_that_are_no_meetings_take_no_room(page: str, form: str) -> None:
+    html = "<p>" in form
+    many = "".join(form.format(page=page.format(n=f"x{n}"), n=n) for n in range(40))
+    link = ZOOM if html else "https://acme.zoom.us/j/91122334455\n"
+
+    for body in (link + many, many + link):
+        join = read(a_meeting(body, html=html), SITE)
+        assert isinstance(join, JoinInfo)
+        assert (join.reason, join.id("meeting_id")) == ("", "91122334455")
+
+
+DOCUMENT = "https://contoso.sharepoint.example/sites/team/Shared%20Documents/Review/Supplier%20numbers/{n}.docx"
+SAFE = "https://eur03.safelinks.protection.outlook.com/?url={url}&data=" + "05%7C02" * 20 + "&reserved=0"
+NOTES = {  # how a document is named, and how many of them an agenda may have
+    "<p><a href='{plain}'>{plain}</a></p>": 40,
+    "<p><a href='{safe}'>{plain}</a></p>": 40,
+    "<p><span style='font-family:Calibri'><a href='{safe}'>Notes</a></span></p>": 25,
+    "{plain}\n": 40,
+    "Notes<{safe}>\n": 15,
+}
+
+
+@pytest.mark.parametrize(("form", "count"), NOTES.items())
+def test_a_meeting_beside_the_links_of_many_documents_is_read(form: str, count: int) -> None:
+    html, plain = form.startswith("<"), [DOCUMENT.format(n=n) for n in range(count)]
+    many = "".join(form.format(plain=one, safe=SAFE.format(url=quote(one, safe=""))) for one in plain)
+    tenant = BLOCK if html else "700445566@t.plcm.vc\n119 300 482 2\n"
+    teams = (
+        TEAMS.format(n=77)
+        if html
+        else "https://teams.microsoft.com/l/meetup-join/19%3ameeting_00000077%40thread.v2/0\n"
+    )
+    zoom = ZOOM if html else "https://zoom.us/j/91122334455\n"
+
+    for body in (teams + tenant + many, many + teams + tenant):
+        join = read(a_meeting(body, html=html), SITE)
+        assert isinstance(join, JoinInfo)
+        assert (join.reason, join.id("vtc_id")) == ("", "1193004822")
+    for body in (zoom + many, many + zoom):
+        join = read(a_meeting(body, html=html), SITE)
+        assert isinstance(join, JoinInfo)
+        assert (join.reason, join.id("meeting_id")) == ("", "91122334455")
+
+
+def test_no_number_in_an_address_that_is_passed_over_is_an_id() -> None:
+    many = "".join(f"https://a.example/{n}\n" for n in range(30))
+    teams = "https://teams.microsoft.com/l/meetup-join/19%3ameeting_00000077%40thread.v2/0\n"
+    number = "https://b.example/1193004822\n"
+
+    assert read(a_meeting(f"{many}{teams}700445566@t.plcm.vc\n{number}", html=False), SITE).reason == "id_redacted"
+
+
+@pytest.mark.parametrize("html", [True, False])
+def test_a_meeting_below_a_list_of_many_people_is_read(html: bool) -> None:
+    people = "".join(f"<p>ida.nr{n}@c.example</p>" if html else f"ida.nr{n}@c.example\n" for n in range(200))
+    join = read(a_meeting(people + (ZOOM if html else "https://zoom.us/j/91122334455"), html=html), SITE)
+
+    assert isinstance(join, JoinInfo)
+    assert (join.reason, join.id("meeting_id")) == ("", "91122334455")
 
 
 def test_an_address_that_stands_there_twice_is_not_its_own_id() -> None:
