@@ -222,10 +222,11 @@ _HOST = re.compile(r"[hH][tT][tT][pP][sS]?://?([^/?#\\:]*+)")
 _NAMED_FIRST = ("meet.", "join.", "lync.")  # hosts of simple URLs of Skype for Business
 _MAIL = frozenset(("mailto", "sip", "sips"))
 _SCHEMES = _MAIL | {"h323", "callto", "msteams", "zoommtg", "pexip"}
-_NO_MEETINGS = (  # links that Teams and Skype put into every invitation
+_NO_MEETINGS = (  # links that Teams and Skype put into every invitation, and links to what is said and kept in Teams
     "https://www.microsoft.com/",
     "https://dialin.teams.microsoft.com/",
     "https://teams.microsoft.com/meetingOptions",
+    *[f"https://teams.microsoft.com/l/{kind}/" for kind in ("message", "channel", "chat", "team", "file", "entity")],
     "https://aka.ms/",
     "https://o15.officeredir.microsoft.com/",
     "tel:",
