@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import islice
+from heapq import merge
+from itertools import groupby, islice
 from operator import attrgetter
 from string import ascii_letters, digits
 from typing import NamedTuple, TypeVar
@@ -23,16 +24,17 @@ QUOTED = 10
 MOST_MEETINGS = 3  # of one platform
 _MOST_LINKS = 8  # that point to a platform; in a short body fewer
 _MOST_LOOKED_AT = 40  # links that may point to one; in a short body fewer
-_MOST_WRAPPERS = 40  # around links; in a short body fewer
+_MOST_WRAPPERS = 60  # around links; in a short body fewer
 _MOST_OTHERS = 24  # links that are not http(s)
-_MOST_ADDRESSES = 10  # that people do not have (Signs.addresses), and as many once more; in a short body fewer
+_MOST_ADDRESSES = 10  # that people do not have, and as many once more; in a short body fewer
 _MOST_PEOPLE = 24  # other addresses
 _MOST_IN_ONE = 8  # of both kinds in one passage; beyond, and in the next so many characters, only the first kind
-_MORE_TEXT = 4_000  # and a tenth of the body's
+_MORE_TEXT = 4_000  # and a twentieth of the body's
 _MOST_BLOCKS = 40  # in which anything stands; in a short body fewer
 _MAX_FIELD = 20_000
 
 _USER_SIGNS = ascii_letters + digits + "._+-"
+_MARKED = re.compile("[sS][iI][pP][sS]?: ?[A-Za-z0-9._+-]{1,64}+@")
 _DOMAIN = re.compile(r"[A-Za-z0-9-]{1,63}+(?:\.[A-Za-z0-9-]{1,63}+){1,8}+")
 
 
@@ -115,7 +117,7 @@ class Signs(NamedTuple):
     addresses: re.Pattern[str]  # the @ of addresses that people do not have: with a number, or at a known domain
     begins: tuple[str, ...]  # how a block of a platform can begin
     known: tuple[str, ...]  # the domains, for str.endswith
-    links: re.Pattern[str]  # what surely leads to one of the domains, or has another address inside
+    links: re.Pattern[str]  # the :// of links that may point to a platform, in ordinary letters
     meetings: Mapping[frozenset[str], tuple[str, ...]]  # platforms -> how the paths of their links to meetings begin
 
     def of_host(self, host: str) -> frozenset[str]:
@@ -219,7 +221,7 @@ _PLACES = {
     "x-zoom-joinurl": "",
 }
 _HOST = re.compile(r"[hH][tT][tT][pP][sS]?://?([^/?#\\:]*+)")
-_NAMED_FIRST = ("meet.", "join.", "lync.")  # hosts of simple URLs of Skype for Business
+NAMED_FIRST = ("meet.", "join.", "lync.")  # hosts of simple URLs of Skype for Business
 _MAIL = frozenset(("mailto", "sip", "sips"))
 _SCHEMES = _MAIL | {"h323", "callto", "msteams", "zoommtg", "pexip"}
 _NO_MEETINGS = (  # links that Teams and Skype put into every invitation, and links to what is said and kept in Teams
@@ -272,7 +274,7 @@ class _Preparing:
         self._most = min(_MOST_LOOKED_AT, 6 + size // 1_000)
         self._wrappers = min(_MOST_WRAPPERS, 5 + size // 300)
         self._links = min(_MOST_LINKS, 5 + size // 3_000)
-        self._others, self._people, self._text = _MOST_OTHERS, _MOST_PEOPLE, _MORE_TEXT + size // 10
+        self._others, self._people, self._text = _MOST_OTHERS, _MOST_PEOPLE, _MORE_TEXT + size // 20
         self._addresses = self._again = min(_MOST_ADDRESSES, 5 + size // 1_500)
         self._blocks = min(_MOST_BLOCKS, 8 + size // 600)
         self._counted: set[tuple[str, str]] = set()
@@ -337,7 +339,7 @@ class _Preparing:
             meetings = self._signs.meetings.get(names)
             return not meetings or address.startswith((*meetings, ":"), found.end())
         return (
-            host.startswith(_NAMED_FIRST)
+            host.startswith(NAMED_FIRST)
             or host in self._site.skype_hosts
             or self._signs.paths.search(address) is not None
         )
@@ -406,7 +408,7 @@ class _Preparing:
             return names if not meetings or link.guess or link.url.path.startswith(meetings) else _NOTHING
         found = self._signs.paths.search(link.url.text)
         names = frozenset((found.lastgroup,)) if found and found.lastgroup else _NOTHING
-        return names | {"skype"} if host in self._site.skype_hosts or host.startswith(_NAMED_FIRST) else names
+        return names | {"skype"} if host in self._site.skype_hosts or host.startswith(NAMED_FIRST) else names
 
     def _other(self, address: str, at: int, depth: int) -> Iterator[Other]:
         """A link that is not http(s), while there is room for it."""
@@ -435,17 +437,25 @@ class _Preparing:
             at = text.find("@", at + 1)
         if at >= 0:
             end = at + self._text
-            for place in self._signs.addresses.finditer(text, at, end):
+            for place in self._others_than_people(text, at, end):
                 if not self._room():
                     self.cuts.append(block.depth)
                     break
-                if one := _address(text, place.start()):
+                if one := _address(text, place):
                     found.append(one)
                     self._count(one)
             self._text -= min(end, len(text)) - at
             if text.find("@", end) >= 0:
                 self.cuts.append(block.depth)
         return found
+
+    def _others_than_people(self, text: str, start: int, end: int) -> Iterable[int]:
+        """Where there is an @ of an address that people do not have, or that is marked as one to dial."""
+        places = (found.start() for found in self._signs.addresses.finditer(text, start, end))
+        if "sip" not in text and "SIP" not in text:
+            return places
+        marked = (found.end() - 1 for found in _MARKED.finditer(text, start, end))
+        return (place for place, _ in groupby(merge(places, marked)))
 
     def _room(self) -> bool:
         return self._addresses > 0 and self._again > 0

@@ -40,6 +40,7 @@ _GATEWAY = re.compile(rf"(?<![\w.@-])({_HOST}##[0-9]{{3,20}}(?:#[0-9]{{1,12}})?)
 _SCHEMES = {"sip": _SIP, "sips": _SIP, "callto": _CALL_TO, "h323": _H323}
 _HOST_SIGNS = ascii_letters + digits + ".-"
 _ROOM = re.compile(r"[A-Za-z0-9_-]{1,60}\.(?:vr|vmr|space|cospace)", re.I)
+ROOM_SIGN = r"(?<=\.vr@|vmr@|ace@)"  # the @ behind what may be one
 
 
 class _Address(NamedTuple):

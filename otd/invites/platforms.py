@@ -27,7 +27,7 @@ from otd.invites import (
     webex,
     zoom,
 )
-from otd.invites.invitation import BODY_LINK, Found, Invitation, Signs, joining
+from otd.invites.invitation import BODY_LINK, NAMED_FIRST, Found, Invitation, Signs, joining
 from otd.invites.links import WRAPPING
 
 
@@ -93,12 +93,22 @@ PLATFORMS: tuple[Platform, ...] = (
 LAST_RESORT = Platform("sip", plain.read)
 
 
+def _links(leading: list[str]) -> re.Pattern[str]:
+    """What a link that may point to a platform looks like behind its scheme: by the domain, by how the host begins, or
+    by a piece of the path."""
+    paths = "|".join(row.paths for row in PLATFORMS if row.paths)
+    piece, hosts = r"[^\s<>\"/?&]*+[/?&]", "|".join(map(re.escape, NAMED_FIRST))
+    return re.compile(
+        rf"://(?:(?:[A-Za-z0-9-]++\.){{0,6}}?(?:{'|'.join(leading)}|google\.)|{hosts}|(?:{piece}(?!{paths}))*+{piece})"
+    )
+
+
 def _signs() -> Signs:
     domains: dict[str, set[str]] = {}
     properties: dict[str, set[str]] = {}
     leading = [re.escape(domain) for domain in WRAPPING]
     for platform in PLATFORMS:
-        begin = f"(?:{'|'.join(map(re.escape, platform.meetings))})"
+        begin = f"(?:{'|'.join(map(re.escape, platform.meetings))})" if platform.meetings else ""
         for domain in platform.domains:
             domains.setdefault(domain, set()).add(platform.name)
             leading.append(re.escape(domain) + begin)
@@ -108,14 +118,15 @@ def _signs() -> Signs:
         domains={domain: frozenset(names) for domain, names in domains.items()},
         properties={name: frozenset(names) for name, names in properties.items()},
         paths=re.compile(f"[/?&](?:{'|'.join(f'(?P<{row.name}>{row.paths})' for row in PLATFORMS if row.paths)})"),
+        links=_links(leading),
         schemes={scheme: row.name for row in PLATFORMS for scheme in row.schemes},
         marks={mark: row.name for row in PLATFORMS for mark in row.marks},
         addresses=re.compile(
-            rf"@(?:(?<=[0-9]{{5}}@)|(?<=teams@)|(?=(?:[a-z0-9-]+\.){{0,6}}?(?:{'|'.join(map(re.escape, domains))})))"
+            rf"@(?:(?<=[0-9]{{5}}@)|(?<=teams@)|{plain.ROOM_SIGN}"
+            rf"|(?=(?:[a-z0-9-]+\.){{0,6}}?(?:{'|'.join(map(re.escape, domains))})))"
         ),
         begins=tuple(begin for row in PLATFORMS for begin in row.begins),
         known=tuple(domains),
-        links=re.compile(rf"://(?:[A-Za-z0-9-]++\.){{0,6}}?(?:{'|'.join(leading)})"),
         meetings={frozenset((row.name,)): row.meetings for row in PLATFORMS if row.meetings},
     )
 

@@ -33,8 +33,8 @@ _SCHEME_SIGNS = ascii_letters + _NO_LETTERS
 _BRACKETED = re.compile(r"<(?=[a-z])((?:mailto|sips?|h323|tel|callto|pexip|msteams|zoommtg|im):[^<>\s]{1,2000})>", re.I)
 _NOT_WANTED = 18  # so many addresses written out are looked at beside those that are wanted, a few more in a long text
 _LONG = 60  # of so many characters one counts twice: what is wrapped takes as long as several others
-_FURTHER = 4_000  # characters of text behind them in which only these are looked at: addresses that surely lead to a
-_TELLING = 8  # platform or are wrapped, of which so many may turn out not to be wanted
+_FURTHER = 4_000  # characters of text behind them in which only those are looked at that may well be wanted, and
+_TELLING = 8  # of which so many may turn out not to be
 _MOST_BRACKETED = 100
 _CLOSING = ".,;)]!?*_"
 _ANY_ADDRESS = re.compile("://")
@@ -94,7 +94,7 @@ def read(
     written: int = MAX_LINKS,
 ) -> Body:
     """Read a body; of its links only those that are wanted, at most so many, of which are addresses written out at most
-    so many. `telling` finds addresses that are surely wanted. See `markup.lines` for `whole`."""
+    so many. `telling` finds the :// of those that may be wanted. See `markup.lines` for `whole`."""
     cuts: tuple[int, ...] = ()
     if len(source) > MAX_BODY:
         source, cuts = source[:MAX_BODY], (BEYOND,)

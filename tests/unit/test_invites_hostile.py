@@ -196,6 +196,15 @@ def test_a_meeting_beside_the_links_of_many_documents_is_read(form: str, count: 
         assert (join.reason, join.id("meeting_id")) == ("", "91122334455")
 
 
+def test_a_marked_address_below_many_people_is_read_once() -> None:
+    people = "".join(f"ida.nr{n}@c.example\n" for n in range(100))
+    for marked in ("sip:boardroom7@vc.example.com", "SIP: 1234567@vc.example.com", "planning.vmr@vc.example.com"):
+        (passage,) = prepare(a_meeting(f"{people}{marked}\n", html=False), SITE, SIGNS).passages
+        assert [one.user for one in passage.addresses if one.domain == "vc.example.com"] == [
+            marked.partition(":")[2].strip().partition("@")[0] or "planning.vmr"
+        ]
+
+
 def test_no_number_in_an_address_that_is_passed_over_is_an_id() -> None:
     many = "".join(f"https://a.example/{n}\n" for n in range(30))
     teams = "https://teams.microsoft.com/l/meetup-join/19%3ameeting_00000077%40thread.v2/0\n"
