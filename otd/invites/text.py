@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from itertools import accumulate, islice
+from itertools import accumulate, groupby, islice
 from string import ascii_letters
 from typing import NamedTuple
 
@@ -60,6 +60,9 @@ _TELEPHONE = re.compile(
     re.I,
 )
 _QUOTED_LINE = re.compile(r"(?:> ?)+")
+_QUOTED_LINES = (
+    3  # so many in a row are a quotation in HTML, too: what calendars make of a plain text; fewer are arrows
+)
 
 
 RawLink = tuple[str, int]
@@ -101,6 +104,8 @@ def read(
     if MARK in source:
         source = source.replace(MARK, " ")
     text, hrefs = markup.lines(source, wanted, whole=whole, most=most + 1) if html else (_from_text(source), [])
+    if html and ("\n>" in text or "\n >" in text) and f"{MARK}q" not in text:
+        text = _quoted("\n".join([line.strip(" ") for line in text.split("\n")]), _QUOTED_LINES)
     text = _even(text)
     ends = False
     if holds(text, "://") or "<" in text:
@@ -114,19 +119,26 @@ def read(
 
 
 def _from_text(text: str) -> str:
-    """Plain text without blank lines and leading >, and with a mark wherever their number changes."""
+    """Plain text without blank lines and leading >."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    lines = [line for line in [line.strip() for line in text.split("\n")] if line]
-    if "\n>" not in text and not text.startswith(">"):
-        return "\n".join(lines)
+    text = "\n".join([line for line in [line.strip() for line in text.split("\n")] if line])
+    return _quoted(text, 1) if "\n>" in text or text.startswith(">") else text
+
+
+def _quoted(text: str, least: int) -> str:
+    """A text with a mark wherever the number of leading > changes, and without them, where so many lines in a row have
+    any."""
     marked, depth = [], 0
-    for line in lines:
-        quoted = _QUOTED_LINE.match(line)
-        now = min(quoted[0].count(">"), 9) if quoted else 0
-        mark = f"{MARK}q{now}{MARK}" if now != depth else ""
-        marked.append(mark + (line[quoted.end() :] if quoted else line))
-        depth = now
+    for is_quoted, run in groupby(text.split("\n"), lambda line: line.startswith(">")):
+        lines = list(run)
+        is_quoted = is_quoted and len(lines) >= least
+        for line in lines:
+            quoted = _QUOTED_LINE.match(line) if is_quoted else None
+            now = min(quoted[0].count(">"), 9) if quoted else 0
+            mark = f"{MARK}q{now}{MARK}" if now != depth else ""
+            marked.append(mark + (line[quoted.end() :] if quoted else line))
+            depth = now
     return "\n".join(marked)
 
 
