@@ -104,7 +104,7 @@ def read(
     if MARK in source:
         source = source.replace(MARK, " ")
     text, hrefs = markup.lines(source, wanted, whole=whole, most=most + 1) if html else (_from_text(source), [])
-    if html and ("\n>" in text or "\n >" in text) and f"{MARK}q" not in text:
+    if html and ("\n>" in text or "\n >" in text):
         text = _quoted("\n".join([line.strip(" ") for line in text.split("\n")]), _QUOTED_LINES)
     text = _even(text)
     ends = False
@@ -136,7 +136,7 @@ def _quoted(text: str, least: int) -> str:
         for line in lines:
             quoted = _QUOTED_LINE.match(line) if is_quoted else None
             now = min(quoted[0].count(">"), 9) if quoted else 0
-            mark = f"{MARK}q{now}{MARK}" if now != depth else ""
+            mark = f"{MARK}q({MARK}" * (now - depth) + f"{MARK}q){MARK}" * (depth - now)
             marked.append(mark + (line[quoted.end() :] if quoted else line))
             depth = now
     return "\n".join(marked)
@@ -273,7 +273,7 @@ def _blocks(text: str, links: list[RawLink], quotes: list[tuple[int, str]]) -> t
         if kind == "+":
             headers += 1
         elif kind:
-            explicit = explicit + 1 if kind == "(" else max(explicit - 1, 0) if kind == ")" else int(kind)
+            explicit = explicit + 1 if kind == "(" else max(explicit - 1, 0)
     return tuple(blocks)
 
 
