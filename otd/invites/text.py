@@ -56,13 +56,13 @@ _DIGIT = re.compile("[0-9]")
 _CLOSES = frozenset("0123456789 ")  # how a line ends that a number closes
 # Labels of numbers to call. Words are never needed to find a meeting's number, only to rule these out.
 _TELEPHONE = re.compile(
-    r"\b(?:tel|phone|mob|cell|fax|handy|gsm|call|puh|móvil|celular|portable|kom|тел|моб|факс)|電話|电话|携帯|手机|전화|هاتف|טלפון",
+    r"\b(?:tel|tlf|tlm|tfn|phone|mob|cell|fax|handy|gsm|call|direct|durchwahl|office|desk|puh|móvil|celular|portable|kom)"
+    r"|\b(?:тел|моб|факс|τηλ|κιν)|電話|电话|携帯|手机|전화|โทร|फ़ोन|هاتف|טלפון",
     re.I,
 )
 _QUOTED_LINE = re.compile(r"(?:> ?)+")
-_QUOTED_LINES = (
-    3  # so many in a row are a quotation in HTML, too: what calendars make of a plain text; fewer are arrows
-)
+# So many in a row are a quotation in HTML, too: what calendars make of a plain text. Fewer are arrows.
+_QUOTED_LINES = 3
 
 
 RawLink = tuple[str, int]
@@ -297,7 +297,8 @@ def closing_numbers(text: str, number: re.Pattern[str]) -> Iterator[tuple[str, i
 
 
 def _is_label(text: str) -> bool:
-    return len(text) < 60 and not _DIGIT.search(text) and not is_telephone(text)
+    """Whether it can be a meeting number's label; one letter is a telephone's."""
+    return 1 < len(text.strip(" ")) < 60 and not _DIGIT.search(text) and not is_telephone(text)
 
 
 def is_telephone(label: str) -> bool:

@@ -37,8 +37,9 @@ _MEETING = re.compile(
 )
 _KEY = re.compile("(?:mk|meetingkey)=", re.I)
 _NUMBER = re.compile(r"[0-9]{9,11}")
-# Old numbers have nine digits, later ones ten with a 1 in front, today's eleven with a 2: telephone numbers differ.
-_PRINTED = re.compile("[1-9][0-9]{8}|1[0-9]{9}|2[0-9]{10}")
+# Old numbers have nine digits, later ones ten with a 1 in front, today's eleven with a 2: telephone numbers differ, but
+# for those of nine digits in some countries.
+_PRINTED, _TODAYS = re.compile("[1-9][0-9]{8}|1[0-9]{9}|2[0-9]{10}"), 11
 _NEAR = 600  # characters between a link and the number that belongs to it
 # The number as it closes a line: 3-3-3, 3-3-4 or 4-3-4.
 _NUMBER_LINE = re.compile(r"[0-9]{3,4} ?[0-9]{3} ?[0-9]{3,4}")
@@ -162,13 +163,20 @@ def _pieces(passage: Passage, people: frozenset[str]) -> list[_Piece]:
     if links and not named:
         numbers: set[str] = set()
         for number, at, _ in closing_numbers(passage.text, _NUMBER_LINE):
-            if number not in numbers and _PRINTED.fullmatch(number) and any(abs(at - one.at) < _NEAR for one in links):
+            if not _PRINTED.fullmatch(number) or (len(number) < _TODAYS and not _is_labelled(passage.text, at)):
+                continue
+            if any(abs(at - one.at) < _NEAR for one in links):
                 numbers.add(number)
         if len(numbers) == 1:
             joins = [join._replace(number=min(numbers)) if join in links else join for join in joins]
     password = _NUMERIC_PASSWORD.search(passage.text)
     ip = next((one for one in _IPS if one in passage.text), "")
     return [_Piece(passage, join, password[1] if password else "", ip) for join in joins]
+
+
+def _is_labelled(text: str, at: int) -> bool:
+    """Whether a label stands before a number, in its line or in the one before."""
+    return text[max(at - 4, 0) : at].rstrip(" \n").endswith(":")
 
 
 def _found(pieces: list[_Piece]) -> Found:

@@ -42,8 +42,10 @@ _VANITY = re.compile(r"/my/[\w.-]{1,80}/?")
 _DIALLED = re.compile(r"([0-9]{9,11})(?:\.([0-9]{1,10}))?(?:\.[0-9]*){0,2}")
 # The id on a line of its own behind a label; the passcode on the next such line.
 _ID_LINE = re.compile(r": ?([0-9]{3}[ -]?[0-9]{3,4}[ -]?[0-9]{3,4}) *(?:\n|$)")
-_PASSCODE_LINE = re.compile(r"\n*([^\n:]{1,40}): ?([0-9]{4,10}) *(?:\n|$)")
-_HOST = re.compile(r"\bhost|主持人|ホスト", re.I)  # only the host has that key
+_PASSCODE_LINE = re.compile(r"\n*([^\n:]{1,40}): ?([0-9]{4,8}) *(?:\n|$)")  # longer ones are telephones'
+_HOST = re.compile(  # only the host has that key
+    r"\bhost|\banfitri|\bh[oô]te|\banimat|\bgastgeb|\bvärd|\bvært|\bvert|организат|主持人|主催|ホスト|호스트", re.I
+)
 _ONE_TAP = re.compile(r",,([0-9]{9,11})#(?:,{1,8}(?:0#,{0,4})?\*?([0-9]{4,10})#)?")
 _IP = re.compile(r"(?<![0-9.])[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?![0-9.])")
 
