@@ -36,13 +36,14 @@ _ID = re.compile(r"[0-9]{9,13}")
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _DOMAIN = re.compile(r"(?=.{4,253}\Z)[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}")
 _IP = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}")
-# A group of at least seven digits, on the rest of a line or one of three more that are not blank.
+# A group of at least seven digits.
 _GROUP = re.compile(r"[0-9](?:[ .-]{0,2}+[0-9]){6,}+")
 # How ids are printed; telephone numbers are grouped otherwise.
 _PRINTED = re.compile(
     r"[0-9]{9,13}|[0-9]{3}(?: {1,2}[0-9]{3}){2,3}(?: {1,2}[0-9]{1,2})?|[0-9]{3}(?:-[0-9]{3}){2}-[0-9]"
 )
-_NEAR, _NEXT_LINES = 400, 3
+_NEAR = 400
+_VALUE = re.compile(": *[^ ]")
 
 
 class Interop(NamedTuple):
@@ -219,7 +220,7 @@ def _is_tenant(address: Address, group: str, infos: list[Interop], invitation: I
 
 
 def _first_group(text: str, start: int) -> str:
-    """The id behind an address: the first group of at least seven digits in the next lines, if it can be an id at all.
+    """The id behind an address: the first group of at least seven digits behind its label, if it can be an id at all.
 
     A group behind + or a comma is a phone number, one before # a phone conference id, one before @ an address: all
     look alike.
@@ -230,7 +231,7 @@ def _first_group(text: str, start: int) -> str:
         return ""
     before, after = text[start : group.start()], text[group.end() : end]
     if (
-        (before.count("\n") > _NEXT_LINES and _lines_begun(before) > _NEXT_LINES)
+        not _is_its_label(before)
         or before.rstrip(" ").endswith(("+", ",", "(", "-"))
         or after.lstrip(" ").startswith("#")
         or after[:1].isalnum()
@@ -240,9 +241,12 @@ def _first_group(text: str, start: int) -> str:
     return group[0].replace(" ", "").replace("-", "")
 
 
-def _lines_begun(text: str) -> int:
-    """How many lines begin in a text, its last one among them, without blank ones."""
-    return 1 + len([line for line in text.split("\n")[1:-1] if line.strip(" ")])
+def _is_its_label(before: str) -> bool:
+    """Whether between an address and a number nothing stands but one label, in the number's line or in one of its own:
+    behind a label that has something else, or is blacked out, no number counts."""
+    *above, own = before.split("\n")
+    lines = [line for line in above[1:] if line.strip(" ")]
+    return len(lines) + (own.strip(" ") != "") <= 1 and not any(_VALUE.search(line) for line in above)
 
 
 # --- choosing -------------------------------------------------------------------------------------------------------

@@ -161,12 +161,7 @@ def _pieces(passage: Passage, people: frozenset[str]) -> list[_Piece]:
     named = {join.number for join in joins if join.number}
     links = [join for join in joins if join.url and not join.user]
     if links and not named:
-        numbers: set[str] = set()
-        for number, at, _ in closing_numbers(passage.text, _NUMBER_LINE):
-            if not _PRINTED.fullmatch(number) or (len(number) < _TODAYS and not _is_labelled(passage.text, at)):
-                continue
-            if any(abs(at - one.at) < _NEAR for one in links):
-                numbers.add(number)
+        numbers = _numbers(passage.text, links)
         if len(numbers) == 1:
             joins = [join._replace(number=min(numbers)) if join in links else join for join in joins]
     password = _NUMERIC_PASSWORD.search(passage.text)
@@ -174,9 +169,19 @@ def _pieces(passage: Passage, people: frozenset[str]) -> list[_Piece]:
     return [_Piece(passage, join, password[1] if password else "", ip) for join in joins]
 
 
-def _is_labelled(text: str, at: int) -> bool:
-    """Whether a label stands before a number, in its line or in the one before."""
-    return text[max(at - 4, 0) : at].rstrip(" \n").endswith(":")
+def _numbers(text: str, links: list[_Join]) -> set[str]:
+    """The numbers near these links that can be a meeting's; where one has today's form and a label, no others."""
+    sure: set[str] = set()
+    others: set[str] = set()
+    for number, at, end in closing_numbers(text, _NUMBER_LINE):
+        if not _PRINTED.fullmatch(number) or not any(abs(at - one.at) < _NEAR for one in links):
+            continue
+        is_labelled = text[max(at - 4, 0) : at].rstrip(" \n").endswith(":")
+        if len(number) == _TODAYS:
+            (sure if is_labelled else others).add(number)
+        elif is_labelled and " " in text[at:end]:
+            others.add(number)
+    return sure or others
 
 
 def _found(pieces: list[_Piece]) -> Found:
