@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from heapq import merge
 from itertools import groupby, islice
 from operator import attrgetter
@@ -265,6 +266,12 @@ def _may_lead(value: str) -> bool:
     return ":" in value or "@" in value or "##" in value
 
 
+@lru_cache(maxsize=64)
+def _with_hosts(links: str, hosts: tuple[str, ...]) -> re.Pattern[str]:
+    """What links that may point to a platform look like, those to a site's own hosts among them."""
+    return re.compile(f"{links}|://(?:{'|'.join(map(re.escape, hosts))})")
+
+
 class _Preparing:
     """Turns blocks into passages and gathers on the way which platforms they point to."""
 
@@ -285,9 +292,15 @@ class _Preparing:
 
     def read(self, source: str, *, html: bool, whole: bool) -> texts.Body:
         """A body or a field as blocks, with the links that are wanted."""
-        signs, most, written = self._signs, self._most, self._links + 2
+        hosts, telling = self._site.skype_hosts, self._signs.links
         found = texts.read(
-            source, html=html, wanted=self.wants, telling=signs.links, whole=whole, most=most, written=written
+            source,
+            html=html,
+            wanted=self.wants,
+            telling=_with_hosts(telling.pattern, hosts) if hosts else telling,
+            whole=whole,
+            most=self._most,
+            written=self._links + 2,
         )
         self.cuts += found.cuts
         return found
@@ -452,7 +465,8 @@ class _Preparing:
     def _others_than_people(self, text: str, start: int, end: int) -> Iterable[int]:
         """Where there is an @ of an address that people do not have, or that is marked as one to dial."""
         places = (found.start() for found in self._signs.addresses.finditer(text, start, end))
-        if "sip" not in text and "SIP" not in text:
+        near = text[start:end]
+        if "sip" not in near and "SIP" not in near:
             return places
         marked = (found.end() - 1 for found in _MARKED.finditer(text, start, end))
         return (place for place, _ in groupby(merge(places, marked)))

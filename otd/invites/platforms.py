@@ -99,7 +99,8 @@ def _links(leading: list[str]) -> re.Pattern[str]:
     paths = "|".join(row.paths for row in PLATFORMS if row.paths)
     piece, hosts = r"[^\s<>\"/?&]*+[/?&]", "|".join(map(re.escape, NAMED_FIRST))
     return re.compile(
-        rf"://(?:(?:[A-Za-z0-9-]++\.){{0,6}}?(?:{'|'.join(leading)}|google\.)|{hosts}|(?:{piece}(?!{paths}))*+{piece})"
+        rf"://(?:(?:[A-Za-z0-9-]++\.){{0,6}}?(?:{'|'.join(leading)}|google\.)|{hosts}|(?:{piece}(?!{paths}))*+{piece}"
+        r"|(?<![tT][pP]://)(?<![tT][pP][sS]://))"
     )
 
 

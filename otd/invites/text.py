@@ -28,16 +28,17 @@ _INVISIBLE = (
 )
 # A web address runs over printable ASCII without quotes, angle brackets and the backslash.
 _ADDRESS_TAIL = re.compile(r"://[!#-&(-;=?-\[\]-~]+")
+_SCHEME_END = re.compile("://")
+_WRITTEN = re.compile(r"<https?://[!#-&(-;=?-\[\]-~]+>|https?://[!#-&(-;=?-\[\]-~]+(?<![.,;)\]!?*_])")
 _NO_LETTERS = "0123456789+.-"
 _SCHEME_SIGNS = ascii_letters + _NO_LETTERS
 _BRACKETED = re.compile(r"<(?=[a-z])((?:mailto|sips?|h323|tel|callto|pexip|msteams|zoommtg|im):[^<>\s]{1,2000})>", re.I)
-_NOT_WANTED = 18  # so many addresses written out are looked at beside those that are wanted, a few more in a long text
+_FEW = 12  # addresses written out; of more only those are looked at that may well be wanted
+_MOST_WRITTEN = 60
+_NOT_WANTED = 26  # of those that may be wanted so many may turn out not to be, a few more in a long text
 _LONG = 60  # of so many characters one counts twice: what is wrapped takes as long as several others
-_FURTHER = 4_000  # characters of text behind them in which only those are looked at that may well be wanted, and
-_TELLING = 8  # of which so many may turn out not to be
 _MOST_BRACKETED = 100
 _CLOSING = ".,;)]!?*_"
-_ANY_ADDRESS = re.compile("://")
 
 _RULES = tuple(
     (rule, re.compile(re.escape(rule) + re.escape(rule[0]) + "*+"))
@@ -56,9 +57,8 @@ _DIGIT = re.compile("[0-9]")
 _CLOSES = frozenset("0123456789 ")  # how a line ends that a number closes
 # Labels of numbers to call. Words are never needed to find a meeting's number, only to rule these out.
 _TELEPHONE = re.compile(
-    r"\b(?:tel|tlf|tlm|tfn|phone|mob|cell|fax|handy|gsm|call|direct|durchwahl|office|desk|puh|móvil|celular|portable|kom)"
-    r"|\b(?:тел|моб|факс|τηλ|κιν)|電話|电话|携帯|手机|전화|โทร|फ़ोन|هاتف|טלפון",
-    re.I,
+    r"\b(?:tel|tlf|tlm|tfn|phone|mob|cell|fax|handy|gsm|call|direct|durchwahl|office|desk|puh|móvil|celular|portable|kom"
+    r"|тел|моб|факс|τηλ|κιν)|電話|电话|携帯|手机|전화|โทร|फ़ोन|هاتف|טלפון"
 )
 _QUOTED_LINE = re.compile(r"(?:> ?)+")
 # So many in a row are a quotation in HTML, too: what calendars make of a plain text. Fewer are arrows.
@@ -91,20 +91,20 @@ def read(
     *,
     html: bool,
     wanted: Callable[[str], bool],
-    telling: re.Pattern[str] = _ANY_ADDRESS,
+    telling: re.Pattern[str] = _ADDRESS_TAIL,
     whole: bool = True,
     most: int = MAX_LINKS,
     written: int = MAX_LINKS,
 ) -> Body:
     """Read a body; of its links only those that are wanted, at most so many, of which are addresses written out at most
-    so many. `telling` finds the :// of those that may be wanted. See `markup.lines` for `whole`."""
+    so many. `telling` finds the :// of what may be wanted. See `markup.lines` for `whole`."""
     cuts: tuple[int, ...] = ()
     if len(source) > MAX_BODY:
         source, cuts = source[:MAX_BODY], (BEYOND,)
     if MARK in source:
         source = source.replace(MARK, " ")
     text, hrefs = markup.lines(source, wanted, whole=whole, most=most + 1) if html else (_from_text(source), [])
-    if html and ("\n>" in text or "\n >" in text):
+    if html and ">" in text and ("\n>" in text or "\n >" in text):
         text = _quoted("\n".join([line.strip(" ") for line in text.split("\n")]), _QUOTED_LINES)
     text = _even(text)
     ends = False
@@ -179,22 +179,20 @@ def _lift(text: str, hrefs: list[str]) -> tuple[str, list[RawLink], list[tuple[i
 def _marked(
     text: str, hrefs: list[str], wanted: Callable[[str], bool], telling: re.Pattern[str], most: int, room: int
 ) -> tuple[str, bool]:
-    """The text with marks for the addresses written out in it; those that are wanted go to the others. Behind too many
-    that are not wanted it goes on for a while in which only the `telling` are looked at. It ends where there is no room
-    for another one, and is said to be cut."""
+    """The text without the addresses written out in it, and with marks for those that are wanted, which go to the
+    others; of many only the `telling` are looked at. It ends where there is no room for another one, and is said to be
+    cut."""
+    places = [found.start() for found in islice(_SCHEME_END.finditer(text), _MOST_WRITTEN + 1)]
+    cut, others = len(places) > _MOST_WRITTEN, _NOT_WANTED + len(text) // 1_000
+    if cut:
+        text = text[: places[-1]]
+    if len(places) <= _FEW:
+        telling = _ADDRESS_TAIL
     written: list[tuple[int, int, str, bool]] = []
-    cut, others, passed_over = False, _NOT_WANTED + len(text) // 1_000, len(text)
-    links = _written_links(text, _ADDRESS_TAIL)
-    while link := next(links, None):
-        start, end, address = link
-        if others <= 0 and passed_over == len(text):
-            cut, others, passed_over = len(text) > start + _FURTHER, _TELLING, start
-            text = text[: start + _FURTHER]
-            links = _written_links(text, telling, start)
-            continue
-        keep = others > 0 and wanted(address)
-        if others <= 0 or (keep and not room):
-            cut, text = True, text[:start]
+    for start, end, address in _written_links(text, telling):
+        keep = wanted(address)
+        if not (room if keep else others > 0):
+            text, cut = text[:start], True
             break
         if keep:
             room -= 1
@@ -208,36 +206,30 @@ def _marked(
     at = 0
     for start, end, address, keep in written:
         if start >= at and len(hrefs) < most:
-            pieces.append(_without_links(text, at, start, passed_over))
+            pieces.append(_without_links(text[at:start]))
             at = end
             if keep:
                 pieces.append(f"{MARK}{len(hrefs)}{MARK}")
                 hrefs.append(address)
-    pieces.append(_without_links(text, at, len(text), passed_over))
+    pieces.append(_without_links(text[at:]))
     return "".join(pieces), cut
 
 
-def _without_links(text: str, start: int, end: int, passed_over: int) -> str:
-    """This piece of the text, without the addresses behind the place from which they were passed over: there may be
-    numbers in them."""
-    if end <= passed_over:
-        return text[start:end]
-    middle = max(start, passed_over)
-    return text[start:middle] + _ADDRESS_TAIL.sub("", text[middle:end])
+def _without_links(text: str) -> str:
+    return _WRITTEN.sub("", text) if "://" in text else text
 
 
-def _written_links(text: str, pattern: re.Pattern[str], at: int = 0) -> Iterator[tuple[int, int, str]]:
-    """Addresses written out in the text, bare or as Outlook writes them: Label<https://...>. From, to, address. Those
-    are found that begin with the pattern behind their scheme."""
-    for found in pattern.finditer(text, at):
-        at, end = found.span()
-        if pattern is not _ADDRESS_TAIL and (tail := _ADDRESS_TAIL.match(text, at)):
-            end = tail.end()
+def _written_links(text: str, telling: re.Pattern[str]) -> Iterator[tuple[int, int, str]]:
+    """Addresses written out in the text, bare or as Outlook writes them: Label<https://...>. From, to, address."""
+    end = 0
+    for found in telling.finditer(text):
+        at = found.start()
+        tail = found if telling is _ADDRESS_TAIL else _ADDRESS_TAIL.match(text, at) if at >= end else None
         before = text[at - 21 if at > 21 else 0 : at]
         scheme = before[len(before.rstrip(_SCHEME_SIGNS)) :].lstrip(_NO_LETTERS)
-        if not scheme:
+        if tail is None or not scheme:
             continue
-        start = at - len(scheme)
+        start, end = at - len(scheme), tail.end()
         if start and text[start - 1] == "<" and text[end : end + 1] == ">":
             yield start - 1, end + 1, text[start:end]
         else:
@@ -303,7 +295,7 @@ def _is_label(text: str) -> bool:
 
 def is_telephone(label: str) -> bool:
     """Whether a label says that what follows is a number to call."""
-    return bool(label) and _TELEPHONE.search(label) is not None
+    return bool(label) and _TELEPHONE.search(label.lower()) is not None
 
 
 def begins_its_line(text: str, at: int) -> bool:

@@ -43,9 +43,8 @@ _DIALLED = re.compile(r"([0-9]{9,11})(?:\.([0-9]{1,10}))?(?:\.[0-9]*){0,2}")
 # The id on a line of its own behind a label; the passcode on the next such line.
 _ID_LINE = re.compile(r": ?([0-9]{3}[ -]?[0-9]{3,4}[ -]?[0-9]{3,4}) *(?:\n|$)")
 _PASSCODE_LINE = re.compile(r"\n*([^\n:]{1,40}): ?([0-9]{4,8}) *(?:\n|$)")  # longer ones are telephones'
-_HOST = re.compile(  # only the host has that key
-    r"\bhost|\banfitri|\bh[oô]te|\banimat|\bgastgeb|\bvärd|\bvært|\bvert|организат|主持人|主催|ホスト|호스트", re.I
-)
+# Only the host has that key.
+_HOST = re.compile(r"\b(?:host|anfitri|h[oô]te|animat|gastgeb|värd|vært|vert|организат)|主持人|主催|ホスト|호스트")
 _ONE_TAP = re.compile(r",,([0-9]{9,11})#(?:,{1,8}(?:0#,{0,4})?\*?([0-9]{4,10})#)?")
 _IP = re.compile(r"(?<![0-9.])[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?![0-9.])")
 
@@ -191,7 +190,7 @@ def _passcode(text: str, meeting_id: str) -> str:
     """The numeric passcode: the last one below a line with the id (rooms and phones come last), else the one tap's."""
     for line in reversed(list(_ID_LINE.finditer(text))):
         below = _PASSCODE_LINE.match(text, line.end()) if _digits(line[1]) == meeting_id else None
-        if below and not _HOST.search(below[1]) and not is_telephone(below[1]):
+        if below and not _HOST.search(below[1].lower()) and not is_telephone(below[1]):
             return below[2]
     taps = (tap[2] for tap in _ONE_TAP.finditer(text) if tap[1] == meeting_id and tap[2])
     return next(taps, "")
