@@ -19,7 +19,7 @@ from html import unescape
 from selectolax.lexbor import LexborHTMLParser
 
 MAX_LINKS = 500
-# A mark in the text while it is being read: a link's number, or q and what becomes of the depth of quoting.
+# A mark in the text while it is being read: a link's number, or q and what changes in the depth of quoting.
 MARK = "\x1f"
 Wanted = Callable[[str], bool]
 

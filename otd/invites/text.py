@@ -136,7 +136,7 @@ def _quoted(text: str, least: int) -> str:
         for line in lines:
             quoted = _QUOTED_LINE.match(line) if is_quoted else None
             now = min(quoted[0].count(">"), 9) if quoted else 0
-            mark = f"{MARK}q({MARK}" * (now - depth) + f"{MARK}q){MARK}" * (depth - now)
+            mark = f"{MARK}q{now}{MARK}" if now != depth else ""
             marked.append(mark + (line[quoted.end() :] if quoted else line))
             depth = now
     return "\n".join(marked)
@@ -253,19 +253,24 @@ def _blocks(text: str, links: list[RawLink], quotes: list[tuple[int, str]]) -> t
     cuts.sort()
     cuts.append((len(text) + 1, ""))
     blocks: list[Block] = []
-    start = explicit = headers = next_link = 0
+    start = elements = signs = headers = next_link = 0  # what quotes: <blockquote>, >, the heads of mails
     for at, kind in cuts:
         if at > start:
             piece, first = text[start:at], next_link
             while next_link < len(links) and links[next_link][1] < at:
                 next_link += 1
             if next_link > first or piece.strip(_RULE_SIGNS):  # not the ruled line alone
-                blocks.append(new(Block, (piece, tuple(links[first:next_link]), explicit + headers, start)))
+                depth = elements + signs + headers
+                blocks.append(new(Block, (piece, tuple(links[first:next_link]), depth, start)))
             start = at
         if kind == "+":
             headers += 1
+        elif kind == "(":
+            elements += 1
+        elif kind == ")":
+            elements = max(elements - 1, 0)
         elif kind:
-            explicit = explicit + 1 if kind == "(" else max(explicit - 1, 0)
+            signs = int(kind)
     return tuple(blocks)
 
 

@@ -69,6 +69,7 @@ PIECES: dict[str, str] = {
     "div in div": "<div>",
     "quotations": "<blockquote>a",
     "quotations with an end": '<blockquote type="cite">a{n}@b.example</blockquote>',
+    "quoted lines": "&gt;&gt;&gt;&gt;&gt; a<br>&gt; b<br>",
     "mail heads": "From: a<br>Sent: 1 May 2026 10:00<br>To: b<br>",
     "labels": "a:<br>2026 10:0<br>",
     "spans": "<span>1</span>",
