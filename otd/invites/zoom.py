@@ -42,7 +42,7 @@ _VANITY = re.compile(r"/my/[\w.-]{1,80}/?")
 _DIALLED = re.compile(r"([0-9]{9,11})(?:\.([0-9]{1,10}))?(?:\.[0-9]*){0,2}")
 # The id on a line of its own behind a label; the passcode on the next such line.
 _ID_LINE = re.compile(r": ?([0-9]{3}[ -]?[0-9]{3,4}[ -]?[0-9]{3,4}) *(?:\n|$)")
-_PASSCODE_LINE = re.compile(r"\n*([^\n:]{1,40}): ?([0-9]{4,8}) *(?:\n|$)")  # longer ones are telephones'
+_PASSCODE_LINE = re.compile(r"\n*([^\n:]{1,40}): ?([0-9]{4,8}|[1-9][0-9]{8,9}) *(?:\n|$)")  # 0 begins a telephone's
 # Only the host has that key.
 _HOST = re.compile(r"\b(?:host|anfitri|h[oô]te|animat|gastgeb|värd|vært|vert|организат)|主持人|主催|ホスト|호스트")
 _ONE_TAP = re.compile(r",,([0-9]{9,11})#(?:,{1,8}(?:0#,{0,4})?\*?([0-9]{4,10})#)?")
