@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta, timezone, tzinfo
 from functools import lru_cache
 from io import StringIO
@@ -18,6 +19,8 @@ from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
 Observance = Mapping[str, str]  # the properties of a STANDARD or DAYLIGHT by name; "BEGIN" says which of the two
 
 _ALSO = {"tzone://Microsoft/Utc": "UTC", "Coordinated Universal Time": "UTC", "Z": "UTC"}
+# What is no name of a zone is not looked for: its dots would be modules of Python, one in the other.
+_OLSON = re.compile(r"[A-Za-z0-9_+-]{1,40}(?:/[A-Za-z0-9_+-]{1,40}){0,2}")
 _OFFSET_IN_NAME = re.compile(r"\((?:UTC|GMT)(?:(?P<sign>[+-])(?P<hours>\d\d)[:.](?P<minutes>\d\d))?\)")
 _OFFSET = re.compile(r"[+-](?:0\d|1[0-5])[0-5]\d(?:[0-5]\d)?")
 _LOCAL = re.compile(
@@ -52,10 +55,10 @@ def named(name: str) -> tzinfo | None:
     parts = wanted.split("/")
     tails = ("/".join(parts[at:]) for at in range(max(0, len(parts) - 3), len(parts))) if len(parts) > 2 else ()
     for candidate in (wanted, *tails):
-        try:
-            return ZoneInfo(WINDOWS_TO_OLSON.get(candidate, candidate)) if candidate else None
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            continue
+        olson = WINDOWS_TO_OLSON.get(candidate, candidate)
+        if _OLSON.fullmatch(olson):
+            with suppress(ZoneInfoNotFoundError, ValueError, OSError):
+                return ZoneInfo(olson)
     return None
 
 

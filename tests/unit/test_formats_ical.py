@@ -220,6 +220,14 @@ def test_a_zone_is_known_by_its_iana_name_its_windows_name_and_behind_a_prefix(t
     assert only(ics(text)).start == datetime(2026, 6, 24, 9, tzinfo=UTC)
 
 
+@pytest.mark.parametrize(
+    "tzid", ["a." * 1_000, "a/" * 1_000, "x.y/" * 400, "../" * 400, "Europe/Oslo." * 300, "a\x00b", "é/ü"]
+)
+def test_a_name_that_no_zone_can_have_is_none(tzid: str) -> None:
+    text = vevent(start=f";TZID={tzid}:20260624T110000", end=f";TZID={tzid}:20260624T120000")
+    assert only(ics(text), zone=TOKYO).start == datetime(2026, 6, 24, 2, tzinfo=UTC)
+
+
 def test_a_zone_and_a_name_with_a_colon_that_nobody_quoted_are_understood() -> None:
     zone = ";TZID=tzone://Microsoft/Utc:"
     meeting = only(
