@@ -35,7 +35,6 @@ _MOST_BLOCKS = 40  # in which anything stands; in a short body fewer
 _MAX_FIELD = 20_000
 
 _USER_SIGNS = ascii_letters + digits + "._+-"
-_MARKED = re.compile("[sS][iI][pP][sS]?: ?[A-Za-z0-9._+-]{1,64}+@")
 _DOMAIN = re.compile(r"[A-Za-z0-9-]{1,63}+(?:\.[A-Za-z0-9-]{1,63}+){1,8}+")
 
 
@@ -116,6 +115,7 @@ class Signs(NamedTuple):
     schemes: Mapping[str, str]  # of links that are not http(s)
     marks: Mapping[str, str]  # pieces of text
     addresses: re.Pattern[str]  # the @ of addresses that people do not have: with a number, or at a known domain
+    marked: re.Pattern[str]  # what stands before an address that is marked as one to dial, with its user and its @
     begins: tuple[str, ...]  # how a block of a platform can begin
     known: tuple[str, ...]  # the domains, for str.endswith
     links: re.Pattern[str]  # the :// of links that may point to a platform, in ordinary letters
@@ -137,7 +137,7 @@ class Invitation(NamedTuple):
     """What the readers of the platforms look at. `properties` have their names in lower case, the first value each.
 
     `platforms` are the names of those that anything in it points to. Links that point nowhere are left out. Whoever
-    stops before the end of something adds to `cuts` how deeply that is quoted which he leaves out.
+    stops before the end of something adds to `cuts` how deeply what is left out is quoted.
     """
 
     meeting: Meeting
@@ -225,7 +225,7 @@ _HOST = re.compile(r"[hH][tT][tT][pP][sS]?://?([^/?#\\:]*+)")
 NAMED_FIRST = ("meet.", "join.", "lync.")  # hosts of simple URLs of Skype for Business
 _MAIL = frozenset(("mailto", "sip", "sips"))
 _SCHEMES = _MAIL | {"h323", "callto", "msteams", "zoommtg", "pexip"}
-_NO_MEETINGS = (  # links that Teams and Skype put into every invitation, and links to what is said and kept in Teams
+NO_MEETINGS = (  # links that Teams and Skype put into every invitation, and links to what is said and kept in Teams
     "https://www.microsoft.com/",
     "https://dialin.teams.microsoft.com/",
     "https://teams.microsoft.com/meetingOptions",
@@ -339,7 +339,7 @@ class _Preparing:
 
     def wants(self, address: str) -> bool:
         """Whether a link can point to a platform, or be wrapped around one that does. In doubt it is read."""
-        if address.startswith(_NO_MEETINGS):
+        if address.startswith(NO_MEETINGS):
             return False
         found = _HOST.match(address)
         if found is None:
@@ -370,7 +370,7 @@ class _Preparing:
                 return None
             link = unwrap(address, 0)
             self._wrappers -= max(len(link.wrappers), 1) if link else 1
-            if link and (link.url.text.startswith(_NO_MEETINGS) or not self._of_link(link)):
+            if link and (link.url.text.startswith(NO_MEETINGS) or not self._of_link(link)):
                 link = None
             self._unwrapped[address] = link
         return self._unwrapped[address]
@@ -468,7 +468,7 @@ class _Preparing:
         near = text[start:end]
         if "sip" not in near and "SIP" not in near:
             return places
-        marked = (found.end() - 1 for found in _MARKED.finditer(text, start, end))
+        marked = (found.end() - 1 for found in self._signs.marked.finditer(text, start, end))
         return (place for place, _ in groupby(merge(places, marked)))
 
     def _room(self) -> bool:

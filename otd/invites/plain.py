@@ -30,7 +30,7 @@ from otd.invites.text import holds
 _USER = r"[A-Za-z0-9._+*#-]{1,100}"
 _HOST = r"[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}"
 _SIP = re.compile(rf"(?<![A-Za-z0-9_.:-])sips?: ?({_USER}@{_HOST})(?![A-Za-z0-9@;=])", re.I)
-_MARKED = re.compile(r"(?<![A-Za-z0-9_.:-])sips?: ?\Z", re.I)
+_BEHIND_MARK = re.compile(r"(?<![A-Za-z0-9_.:-])sips?: ?\Z", re.I)
 _GOES_ON = re.compile(r"[A-Za-z0-9@;=]")  # a conference URI, not an address
 _CALL_TO = re.compile(rf"callto:({_USER}@{_HOST})", re.I)
 _H323 = re.compile(
@@ -41,6 +41,7 @@ _SCHEMES = {"sip": _SIP, "sips": _SIP, "callto": _CALL_TO, "h323": _H323}
 _HOST_SIGNS = ascii_letters + digits + ".-"
 _ROOM = re.compile(r"[A-Za-z0-9_-]{1,60}\.(?:vr|vmr|space|cospace)", re.I)
 ROOM_SIGN = r"(?<=\.vr@|vmr@|ace@)"  # the @ behind what may be one
+MARKED = re.compile("[sS][iI][pP][sS]?: ?[A-Za-z0-9._+-]{1,64}+@")
 
 
 class _Address(NamedTuple):
@@ -104,7 +105,7 @@ def _is_marked(text: str, one: Address) -> bool:
     return (
         ":" in before
         and one.end > one.at
-        and _MARKED.search(before) is not None
+        and _BEHIND_MARK.search(before) is not None
         and _GOES_ON.match(text, one.end) is None
     )
 

@@ -27,7 +27,7 @@ from otd.invites import (
     webex,
     zoom,
 )
-from otd.invites.invitation import BODY_LINK, NAMED_FIRST, Found, Invitation, Signs, joining
+from otd.invites.invitation import BODY_LINK, NAMED_FIRST, NO_MEETINGS, Found, Invitation, Signs, joining
 from otd.invites.links import WRAPPING
 
 
@@ -95,11 +95,12 @@ LAST_RESORT = Platform("sip", plain.read)
 
 def _links(leading: list[str]) -> re.Pattern[str]:
     """What a link that may point to a platform looks like behind its scheme: by the domain, by how the host begins, or
-    by a piece of the path."""
+    by a piece of the path; none of those that never lead to a meeting."""
+    never = "|".join(re.escape(one.removeprefix("https")) for one in NO_MEETINGS if one.startswith("https:"))
     paths = "|".join(row.paths for row in PLATFORMS if row.paths)
     piece, hosts = r"[^\s<>\"/?&]*+[/?&]", "|".join(map(re.escape, NAMED_FIRST))
     return re.compile(
-        rf"://(?:(?:[A-Za-z0-9-]++\.){{0,6}}?(?:{'|'.join(leading)}|google\.)|{hosts}|(?:{piece}(?!{paths}))*+{piece}"
+        rf"(?!{never})://(?:(?:[A-Za-z0-9-]++\.){{0,6}}?(?:{'|'.join(leading)}|google\.)|{hosts}|(?:{piece}(?!{paths}))*+{piece}"
         r"|(?<![tT][pP]://)(?<![tT][pP][sS]://))"
     )
 
@@ -126,6 +127,7 @@ def _signs() -> Signs:
             rf"@(?:(?<=[0-9]{{5}}@)|(?<=teams@)|{plain.ROOM_SIGN}"
             rf"|(?=(?:[a-z0-9-]+\.){{0,6}}?(?:{'|'.join(map(re.escape, domains))})))"
         ),
+        marked=plain.MARKED,
         begins=tuple(begin for row in PLATFORMS for begin in row.begins),
         known=tuple(domains),
         meetings={frozenset((row.name,)): row.meetings for row in PLATFORMS if row.meetings},

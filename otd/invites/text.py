@@ -17,7 +17,8 @@ from otd.invites.links import new
 from otd.invites.markup import MARK, MAX_LINKS
 
 MAX_BODY = 1_000_000  # characters; real invitations have under 200,000
-BEYOND = 1_000_000  # what comes after them counts as quoted deeper than anything
+# Deeper than anything is quoted: what comes after them, and what is trusted less than all that is kept.
+BEYOND = 1_000_000
 
 _SPACES = ("\xa0", "\u202f", "\u2007", "\u2009", "\u2002", "\u2003", "\u3000", "\t")
 _WIDE = (*zip("：（）＃＋，", ":()#+,", strict=True), *zip("０１２３４５６７８９", "0123456789", strict=True))

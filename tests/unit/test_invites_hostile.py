@@ -149,9 +149,17 @@ def test_an_address_block_above_more_than_is_read_is_dialled() -> None:
     assert (join.reason, join.id("vtc_id")) == ("", "1193004822")
 
 
-@pytest.mark.parametrize("page", ["https://acme.zoom.us/rec/share/{n}", "https://us02web.zoom.us/u/{n}"])
+PAGES = (
+    "https://acme.zoom.us/rec/share/{n}",
+    "https://us02web.zoom.us/u/{n}",
+    "https://teams.microsoft.com/l/message/19%3a1f%40thread.tacv2/{n}",
+    "https://teams.microsoft.com/l/channel/19%3a{n}%40thread.tacv2/General",
+)
+
+
+@pytest.mark.parametrize("page", PAGES)
 @pytest.mark.parametrize("form", ['<p><a href="{page}">{n}</a></p>', "{page}\n"])
-def test_pages_of_zoom_that_are_no_meetings_take_no_room(page: str, form: str) -> None:
+def test_pages_of_platforms_that_are_no_meetings_take_no_room(page: str, form: str) -> None:
     html = "<p>" in form
     many = "".join(form.format(page=page.format(n=f"x{n}"), n=n) for n in range(40))
     link = ZOOM if html else "https://acme.zoom.us/j/91122334455\n"

@@ -13,13 +13,12 @@ from dataclasses import replace
 
 import pytest
 
-from otd.dialplan import dial, for_site
-from otd.invites import read
+from tests.invitations import dialled, inside
 from tests.unit.test_invites_golden import CASES
 
-SCRIPTS = {
-    "Latin": "abcdefghijklmnoprstuvwyzæøåéü",
-    "Cyrillic": "абвгдежзиклмнопрстуф",
+SCRIPTS = {  # with letters missing that every word for a telephone or a host has one of
+    "Latin": "bcdfghjklnpqrsvwxzæøåéü",
+    "Cyrillic": "абвгдежзиклнопрсу",
     "Han": "会議参加者番号日本語間接続",
     "Hebrew": "אבגדהוזחטיכלמנסעפצקרשת",
 }
@@ -35,7 +34,7 @@ RULED_OUT = {
     *("teams/poly-word-splits-the-number-over-spans", "teams/upper-case-tags-and-entities"),
 }
 INVITATIONS = [
-    (case.name, meeting, for_site((), case.site), case.site)
+    (case.name, meeting, case.site)
     for case in CASES
     if case.name.rpartition("/")[0] not in RULED_OUT
     for meeting in case.meetings()
@@ -45,13 +44,13 @@ INVITATIONS = [
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_other_words_give_the_same_dial_string(script: str) -> None:
-    chance, different = random.Random(script), {}  # noqa: S311, repeatable is what it has to be
-    for name, meeting, plan, site in INVITATIONS:
-        alone = dial(read(meeting, site), meeting, plan)
-        begin = max(meeting.body.lower().find("<body"), 0)
+    different = {}
+    for name, meeting, site in INVITATIONS:
+        chance = random.Random(f"{script} {name}")  # noqa: S311, repeatable is what it has to be
+        begin, _ = inside(meeting.body)
         body = meeting.body[:begin] + other_words(meeting.body[begin:], SCRIPTS[script], chance)
-        other = replace(meeting, body=body)
-        if (found := dial(read(other, site), other, plan)).dial != alone.dial:
+        alone = dialled(meeting, site)
+        if (found := dialled(replace(meeting, body=body), site)) != alone:
             different[name] = (alone, found, body[-2_000:])
 
     assert len(INVITATIONS) > 250
