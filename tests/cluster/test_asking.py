@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from tests.adapters import postgresql
-from tests.cluster.house import House, house
+from tests.cluster.house import SOON, House, house
+from tests.waiting import until
 
 pytestmark = pytest.mark.cluster
 
@@ -43,6 +44,8 @@ def otd(house: House, *arguments: str) -> Any:
 def test_endpoints_are_probed_shown_and_compared_by_relays_elsewhere(installation: House) -> None:
     processes = [installation.worker("one"), installation.relay("relay-a"), installation.relay("relay-b")]
     installation.until_everything_is_shown("the lists")
+    codecs = installation.scene.codecs.values()
+    until(lambda: all(codec.puts for codec in codecs), SOON, "the puts")  # noted once they are answered
     puts = {name: len(codec.puts) for name, codec in installation.scene.codecs.items()}
 
     found = otd(installation, "probe", "boardroom-codec")
